@@ -1,0 +1,1 @@
+#include <gen_cluster/gc_plugin.h>

@@ -1,0 +1,4 @@
+#ifndef GC_BUILTIN_H
+#define GC_BUILTIN_H
+
+#endif

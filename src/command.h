@@ -1,0 +1,4 @@
+#ifndef GC_COMMAND_H
+#define GC_COMMAND_H
+
+#endif

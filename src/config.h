@@ -1,0 +1,83 @@
+/* The configuration: one row per option (config.c), from an Erlang term (a file's, or the port's) to
+ * struct gc_config. Command line and GEN_CLUSTER_* environment go through the same rows. Errors name
+ * file, line, key, value, what is allowed, and the nearest known key. Pure but for reading files. */
+#ifndef GC_CONFIG_H
+#define GC_CONFIG_H
+
+#include "cluster.h"
+#include "log.h"
+#include "term.h"
+
+struct gc_config_plugin { /* {Name, Opts} */
+	const char *name;
+	const struct gc_term *opts; /* NULL: none */
+};
+struct gc_config_notify {
+	const char *name;
+	const char *node; /* NULL: the owner */
+};
+
+/* Everything lives in the arena that it owns. Zero / NULL is "not given". */
+struct gc_config {
+	struct gc_arena *arena;
+	bool is_empty; /* [] : nothing to start */
+	struct gc_config_plugin *discovery;
+	size_t n_discovery;
+	struct gc_config_plugin dist; /* name NULL: erl with an owner, else ei */
+	uint64_t refresh_interval_ms; /* UINT64_MAX: infinity */
+	double refresh_jitter;
+	uint64_t reconnect_min_ms, reconnect_max_ms;
+	uint64_t connect_timeout_ms;
+	enum gc_removed removed;
+	uint64_t disconnect_after_ms;
+	uint32_t confirm_removal;
+	size_t max_peers;
+	struct gc_config_notify *notify;
+	size_t n_notify;
+	bool links_probe;
+	bool has_ready;
+	uint32_t ready_members;
+	uint64_t ready_stable_ms, ready_timeout_ms;
+	const char **plugin_path;
+	size_t n_plugin_path;
+	/* about ourselves; the port hands owner, name and cookie in another way (port.h) */
+	const char *owner;	  /* node name */
+	const char *owner_address; /* numeric, or NULL */
+	uint16_t owner_port;	  /* 0: EPMD */
+	const char *name;	  /* node name of the C-node, or NULL: made from the owner's */
+	const char *cookie_file;
+	const char *listen_address;
+	uint16_t listen_port;
+	bool no_epmd; /* {epmd, false} */
+	uint16_t dist_port; /* with no_epmd: the port of all peers (also ERL_DIST_PORT) */
+	uint32_t net_ticktime_s;
+	enum gc_log_level log_level;
+};
+
+/* From a term: a list of options, or a sys.config (a list of {App, Options}, from which gen_cluster is
+ * taken). file: for errors, may be NULL. The term is copied as far as needed. */
+int gc_config_from_term(const struct gc_term *t, const char *file, struct gc_config **config_r,
+			char *err, size_t err_len);
+/* Reads and parses a file (at most 1 MiB), then as above. */
+int gc_config_from_file(const char *file, struct gc_config **config_r, char *err, size_t err_len);
+/* All defaults. */
+int gc_config_default(struct gc_config **config_r);
+/* Sets one option from text: `--KEY VALUE`, or GEN_CLUSTER_KEY. origin names it in errors. Node names, paths and
+ * numbers may be given bare, anything else as Erlang text. */
+int gc_config_set(struct gc_config *c, const char *key, const char *value, const char *origin,
+		  char *err, size_t err_len);
+/* Applies every GEN_CLUSTER_* variable; unknown ones are errors. */
+int gc_config_from_env(struct gc_config *c, char *const *envp, char *err, size_t err_len);
+void gc_config_destroy(struct gc_config *c);
+/* The `config` request: a map of all options, no secrets. */
+void gc_config_put(const struct gc_config *c, struct gc_buf *etf);
+/* Help text of all options, for --help and the manual page check. */
+typedef void (*gc_config_row_cb)(void *arg, const char *key, const char *type, const char *dflt,
+				 const char *help);
+void gc_config_each_row(gc_config_row_cb cb, void *arg);
+
+/* The cookie: `file`, else $HOME/.erlang.cookie; refused if others may read it (as erl does: mode must not grant
+ * group or other anything), empty, over 255 characters, or with characters erl refuses. cookie_r: 256 bytes; wipe it after use. */
+int gc_cookie_read(const char *file, char *cookie_r, char *err, size_t err_len);
+
+#endif

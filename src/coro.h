@@ -1,0 +1,4 @@
+#ifndef GC_CORO_H
+#define GC_CORO_H
+
+#endif

@@ -1,0 +1,4 @@
+#ifndef GC_DAEMON_H
+#define GC_DAEMON_H
+
+#endif

@@ -1,0 +1,4 @@
+#ifndef GC_DIST_H
+#define GC_DIST_H
+
+#endif

@@ -1,0 +1,4 @@
+#ifndef GC_HANDSHAKE_H
+#define GC_HANDSHAKE_H
+
+#endif

@@ -1,0 +1,119 @@
+/* Our C-node: its name, cookie and creation, its listening socket, and the table of its links. One
+ * link per node name, ever. Loop thread.
+ *
+ *   node.c       life, listen, table of links, tie-breaks     accept.c  the accepted handshake (our own state machine)
+ *   dial.c       resolve, EPMD, TCP, handshake, one deadline   transport.c  what lies under ei_connect: checked frames in,
+ *   coro.c       the stacks ei_connect waits on                             patched frames out (facts section 2)
+ *   link.c       frames, ticks, bounded queues, once the handshake is done
+ */
+#ifndef GC_NODE_H
+#define GC_NODE_H
+
+#include "buf.h"
+#include "dns.h"
+#include "err.h"
+#include "etf.h"
+#include "name.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct gc_node;
+struct gc_link;
+
+struct gc_node_config {
+	uv_loop_t *loop;
+	const char *name;   /* valid; copied */
+	const char *cookie; /* copied into memory that is locked, not dumped, and wiped at the end */
+	uint32_t creation;  /* 0: one from getrandom; see gc_node_set_creation */
+	const char *listen_address; /* NULL: all, dual stack */
+	uint16_t listen_port;	    /* 0: any */
+	bool no_epmd;		    /* neither register nor ask; ports come from peers or dist_port */
+	uint16_t dist_port;	    /* the port of peers when no_epmd and nothing better is known */
+	uint32_t net_ticktime_s;    /* 0: 60 */
+	size_t max_frame;	    /* 0: 1 MiB; larger frames close the link */
+	size_t max_queue;	    /* 0: 4 MiB; unsent bytes beyond this close the link (GC_EOVERLOAD) */
+	struct gc_dns *dns;	    /* borrowed */
+
+	void *arg;
+	/* A handshake (dialled or accepted) is done. */
+	void (*on_link_up)(void *arg, struct gc_link *link);
+	/* Called once for each on_link_up; link is gone after it returns. */
+	void (*on_link_down)(void *arg, struct gc_link *link, const struct gc_fail *why);
+	/* A control message other than a tick, checked: ctl is one tuple, msg one term (len 0: none).
+	 * Borrowed. The link may be closed from inside. */
+	void (*on_control)(void *arg, struct gc_link *link, struct gc_span ctl, struct gc_span msg);
+	/* The EPMD registration changed (gc_epmd_reg_cb). */
+	void (*on_epmd)(void *arg, bool registered, const struct gc_fail *fail);
+};
+
+/* Listens and (unless no_epmd) starts to register; a missing EPMD is no error. Raises
+ * RLIMIT_NOFILE to its hard limit before ei_init. On error a sentence in err. */
+int gc_node_create(const struct gc_node_config *c, struct gc_node **node_r, char *err, size_t err_len);
+/* Leaves EPMD, cancels dials (no callback), closes all links (on_link_down with GC_ESHUTDOWN);
+ * closed is called when no handle is left. Queued bytes get at most flush_ms to leave. */
+void gc_node_close(struct gc_node *n, uint64_t flush_ms, void (*closed)(void *arg), void *arg);
+const char *gc_node_name(const struct gc_node *n);
+uint32_t gc_node_creation(const struct gc_node *n);
+uint16_t gc_node_port(const struct gc_node *n);
+bool gc_node_is_registered(const struct gc_node *n);
+size_t gc_node_link_count(const struct gc_node *n);
+struct gc_link *gc_node_find(const struct gc_node *n, const char *name); /* NULL: none up */
+/* Calls cb for each link; cb may close the link. */
+void gc_node_each_link(struct gc_node *n, void (*cb)(void *arg, struct gc_link *), void *arg);
+
+/* ---- dialling ---- */
+struct gc_dial;
+struct gc_dial_result {
+	struct gc_fail fail; /* err 0: link is up (on_link_up came before) */
+	struct gc_link *link;
+	char address[64]; /* the last one tried; "" if none was found */
+	uint16_t port;	  /* 0: unknown */
+	uint32_t took_ms;
+};
+typedef void (*gc_dial_cb)(void *arg, const struct gc_dial_result *result);
+/* Dials name: resolve, EPMD, TCP, handshake; one deadline over all. address: numeric, or NULL. port: 0
+ * asks EPMD. EPMD lookups per host are limited (GC_EPMD_PER_HOST at once); handshakes are not
+ * held up by silent peers. If a link is up already it succeeds with that one. The callback comes
+ * once, never from inside. NULL: out of memory. */
+struct gc_dial *gc_node_dial(struct gc_node *n, const char *name, const char *address,
+			     uint16_t port, uint64_t timeout_ms, gc_dial_cb cb, void *arg);
+void gc_dial_cancel(struct gc_dial *d); /* no callback any more */
+
+/* ---- links ---- */
+struct gc_link_info {
+	const char *name, *address; /* live as long as the link */
+	uint16_t port;		    /* remote port of the connection */
+	bool dialled;
+	bool hidden;	   /* the peer did not set PUBLISHED */
+	uint64_t flags;	   /* the peer's distribution flags */
+	uint32_t creation; /* the peer's */
+	uint64_t up_mono_ms, bytes_in, bytes_out, frames_in, frames_out;
+	size_t queued; /* bytes not yet written */
+};
+void gc_link_info(const struct gc_link *l, struct gc_link_info *info_r);
+const char *gc_link_name(const struct gc_link *l);
+/* A word for the user of the link (node.c does not touch it; NULL at first). */
+void gc_link_set_data(struct gc_link *l, void *data);
+void *gc_link_data(const struct gc_link *l);
+/* Closes; on_link_down comes on a later loop turn with that reason. Idempotent. */
+void gc_link_close(struct gc_link *l, int err, const char *detail);
+/* Sends one control message: the tuple and perhaps a message, each in external format without version byte.
+ * Copies. 0, or GC_EOVERLOAD (the link is then closing), GC_ENOMEM, GC_ENOLINK (closing). */
+int gc_link_send(struct gc_link *l, const struct gc_buf *ctl, const struct gc_buf *msg);
+
+/* ---- pids and references of ours ---- */
+void gc_node_new_pid(struct gc_node *n, struct gc_pid *pid_r);
+void gc_node_new_ref(struct gc_node *n, struct gc_ref *ref_r);
+
+/* Counters of the node, for metrics. */
+struct gc_node_stats {
+	uint64_t dials, dials_ok, dials_failed, accepts, accepts_ok, accepts_failed, links_lost;
+	uint64_t frames_in, frames_out, bytes_in, bytes_out, ticks_in, ticks_out, bad_frames;
+	uint64_t epmd_registrations, epmd_losses;
+	uint32_t handshakes_pending;
+};
+void gc_node_stats(const struct gc_node *n, struct gc_node_stats *s_r);
+
+#endif

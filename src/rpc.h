@@ -1,0 +1,4 @@
+#ifndef GC_RPC_H
+#define GC_RPC_H
+
+#endif

@@ -1,0 +1,4 @@
+#ifndef GC_SHELL_H
+#define GC_SHELL_H
+
+#endif

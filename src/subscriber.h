@@ -1,0 +1,4 @@
+#ifndef GC_SUBSCRIBER_H
+#define GC_SUBSCRIBER_H
+
+#endif

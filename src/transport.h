@@ -1,0 +1,4 @@
+#ifndef GC_TRANSPORT_H
+#define GC_TRANSPORT_H
+
+#endif
