@@ -15,7 +15,10 @@ struct gc_epmd_query;
  * started the query; not after cancel. The query is freed by itself after the callback. */
 typedef void (*gc_epmd_port_cb)(void *arg, const struct gc_fail *fail,
 				const struct gc_epmd_node *node);
-/* addr: EPMD's address and port. timeout_ms covers connect and answer. NULL: out of memory. */
+/* addr: EPMD's address and port. timeout_ms covers connect and answer. NULL: out of memory.
+ * Failures, all of GC_STAGE_EPMD: GC_ENOEPMD (refused), GC_ENOTINEPMD, GC_ETIMEDOUT, GC_EUNREACHABLE,
+ * GC_EOF (closed without an answer), GC_EPROTO (not EPMD, or cut off), GC_ETOOBIG, GC_EBADNAME,
+ * and what else gc_err_from_uv knows. */
 struct gc_epmd_query *gc_epmd_lookup(uv_loop_t *loop, const struct sockaddr *addr,
 				     const char *alive, uint64_t timeout_ms, gc_epmd_port_cb cb,
 				     void *arg);
@@ -36,7 +39,7 @@ uint16_t gc_epmd_port(void);
 /* ---- registration ---- */
 struct gc_epmd_reg;
 enum gc_epmd_state { GC_EPMD_WAITING = 0, GC_EPMD_REGISTERED = 1 };
-/* Told at each change. creation: as EPMD gave it at the FIRST registration (later ones are ignored,
+/* Told at each change of state, or of the reason why it waits. creation: as EPMD gave it at the FIRST registration (later ones are ignored,
  * as erl_epmd does). fail: why it waits (no_epmd, name_taken, ...). */
 typedef void (*gc_epmd_reg_cb)(void *arg, enum gc_epmd_state state, uint32_t creation,
 			       const struct gc_fail *fail);
@@ -44,6 +47,7 @@ typedef void (*gc_epmd_reg_cb)(void *arg, enum gc_epmd_state state, uint32_t cre
  * and keeps it registered: the name lives as long as the connection; after EOF or failure it is
  * tried again each GC_EPMD_RETRY_MS, for ever. */
 #define GC_EPMD_RETRY_MS 2000
+#define GC_EPMD_ATTEMPT_MS 5000 /* the deadline of one attempt */
 struct gc_epmd_reg *gc_epmd_register(uv_loop_t *loop, const struct sockaddr *addr,
 				     const char *alive, uint16_t port, uint8_t type,
 				     gc_epmd_reg_cb cb, void *arg);

@@ -19,6 +19,7 @@ struct gc_epmd_node { /* what PORT2 answers */
 	uint16_t high, low;
 };
 
+/* An alive name has 1 to 255 bytes; what is beyond is cut. */
 void gc_epmd_put_alive2(struct gc_buf *b, const char *alive, uint16_t port, uint8_t type);
 void gc_epmd_put_port2(struct gc_buf *b, const char *alive);
 void gc_epmd_put_names(struct gc_buf *b);
@@ -28,9 +29,10 @@ void gc_epmd_put_names(struct gc_buf *b);
 int gc_epmd_parse_alive2(const uint8_t *p, size_t len, uint32_t *creation_r);
 int gc_epmd_parse_port2(const uint8_t *p, size_t len, const char *alive,
 			struct gc_epmd_node *node_r);
-/* One line of a NAMES answer after its 4-byte port. cb for each valid "name X at port N"; odd lines
- * are skipped and counted in *bad_r (may be NULL). The answer ends with the connection, so this is
- * called once with all of it. Returns the number of names, or negative. */
+/* A whole NAMES answer, from its 4-byte port on; it ends with the connection, so this is called once
+ * with all of it. cb for each valid "name X at port N"; odd lines are skipped and counted in *bad_r
+ * (may be NULL). Returns the number of names, or GC_ETOOBIG, or GC_EPROTO: less than the port, or cut
+ * within a line (then cb has not been called). */
 typedef void (*gc_epmd_name_cb)(void *arg, const char *alive, uint16_t port);
 int gc_epmd_parse_names(const uint8_t *p, size_t len, gc_epmd_name_cb cb, void *arg,
 			size_t *bad_r);
