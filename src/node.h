@@ -26,7 +26,7 @@ struct gc_node_config {
 	uv_loop_t *loop;
 	const char *name;   /* valid; copied */
 	const char *cookie; /* copied into memory that is locked, not dumped, and wiped at the end */
-	uint32_t creation;  /* 0: one from getrandom; see gc_node_set_creation */
+	uint32_t creation;  /* 0: EPMD's if it answers at once, else one from getrandom; never changes later */
 	const char *listen_address; /* NULL: all, dual stack */
 	uint16_t listen_port;	    /* 0: any */
 	bool no_epmd;		    /* neither register nor ask; ports come from peers or dist_port */
@@ -76,9 +76,12 @@ typedef void (*gc_dial_cb)(void *arg, const struct gc_dial_result *result);
 /* Dials name: resolve, EPMD, TCP, handshake; one deadline over all. address: numeric, or NULL. port: 0
  * asks EPMD. EPMD lookups per host are limited (GC_EPMD_PER_HOST at once); handshakes are not
  * held up by silent peers. If a link is up already it succeeds with that one. The callback comes
- * once, never from inside. NULL: out of memory. */
+ * once, never from inside; d is gone after it. NULL: out of memory.
+ * hidden_ok: false for peers: a hidden node (EPMD type 72, or no PUBLISHED flag) fails with GC_EHIDDEN and
+ * leaves no link of this dial; true for nodes that are wanted anyway (the owner, subscribers). */
 struct gc_dial *gc_node_dial(struct gc_node *n, const char *name, const char *address,
-			     uint16_t port, uint64_t timeout_ms, gc_dial_cb cb, void *arg);
+			     uint16_t port, bool hidden_ok, uint64_t timeout_ms, gc_dial_cb cb,
+			     void *arg);
 void gc_dial_cancel(struct gc_dial *d); /* no callback any more */
 
 /* ---- links ---- */
