@@ -1,0 +1,99 @@
+"""Recorder: a registered Erlang process as a subscriber. Keeps every message to it, life by life, and checks
+what gen_cluster promises: snapshot first, then each change exactly once and in order."""
+from .loop import Failed
+
+
+class Recorder:
+    def __init__(self, node, name):
+        self.node, self.name, self.lives = node, name, []
+
+    def begin(self, pid):
+        self.pid = pid
+        self.lives.append([])
+
+    def add(self, pid, message):
+        if pid == self.pid:
+            self.lives[-1].append(message)
+
+    @property
+    def messages(self):
+        return self.lives[-1]
+
+    def kill(self):
+        """The process dies; what comes until record() is called again is lost to it."""
+        self.node.eval("R = monitor(process, P), exit(P, kill), receive {'DOWN', R, _, _, _} -> ok end",
+                       P=self.pid)
+
+    # ---- what came ----
+    def changes(self, life=-1):
+        """[(nodeup | nodedown, node, info)] of one life."""
+        return [m for m in self.lives[life] if isinstance(m, tuple) and m[0] in ("nodeup", "nodedown")]
+
+    def snapshot(self, life=-1):
+        """The first {gen_cluster, members, ...} of a life as {node: info}, or None."""
+        for message in self.lives[life]:
+            if isinstance(message, tuple) and message[:2] == ("gen_cluster", "members"):
+                return dict(message[2])
+        return None
+
+    def view(self, life=-1):
+        """The members as somebody knows them who only read these messages."""
+        members = set()
+        for message in self.lives[life]:
+            if message[:2] == ("gen_cluster", "members"):
+                members = {node for node, _ in message[2]}
+            elif message[0] == "nodeup":
+                members.add(message[1])
+            elif message[0] == "nodedown":
+                members.discard(message[1])
+        return members
+
+    def expect_view(self, *nodes, within=10.0):
+        want = {str(getattr(n, "name", n)) for n in nodes}
+        self.node.world.expect(lambda: self.view() == want, within,
+                               f"{self.name} on {self.node.short} knows {sorted(want)}")
+
+    def expect_change(self, what, node, within=10.0, since=0):
+        """Waits for a nodeup or nodedown of node; gives its Info."""
+        name = str(getattr(node, "name", node))
+
+        def look():
+            for kind, who, info in self.changes()[since:]:
+                if kind == what and who == name:
+                    return info
+            return None
+        return self.node.world.expect(look, within, f"{self.name} is told {what} {name}")
+
+    def check(self):
+        """Fails unless each life is in order: numbered without a gap, up and down in turn for each node,
+        and a snapshot before the changes of a later life."""
+        for number, life in enumerate(self.lives):
+            if number > 0 and life and life[0][:2] != ("gen_cluster", "members"):
+                raise Failed(f"life {number} of {self.name} does not begin with the snapshot: {life[0]!r}")
+            self.check_life(life)
+
+    def check_life(self, life):
+        members, last = set(), None
+        for message in life:
+            if message[:2] == ("gen_cluster", "members"):
+                members = {node for node, _ in message[2]}
+                seqs = [info["seq"] for _, info in message[2] if "seq" in info]
+                if last is not None and seqs and max(seqs) < last:
+                    raise Failed(f"{self.name}: a snapshot older than change {last}")
+                continue
+            seq = self.check_change(message, members)
+            if last is not None and seq is not None and seq != last + 1:
+                raise Failed(f"{self.name}: change {seq} after {last}")
+            last = seq if seq is not None else last
+
+    def check_change(self, message, members):
+        """Applies one message to members; gives its number, if it has one."""
+        if message[:2] == ("gen_cluster", "ready"):
+            return message[2].get("seq")
+        if message[0] not in ("nodeup", "nodedown"):
+            return None
+        kind, node, info = message
+        if (kind == "nodeup") == (node in members):
+            raise Failed(f"{self.name}: {kind} {node} twice, or without its counterpart")
+        (members.add if kind == "nodeup" else members.discard)(node)
+        return info["seq"]
