@@ -39,6 +39,9 @@ int gc_etf_atom(struct gc_span s, char *name_r);
 int gc_etf_pid(struct gc_span s, char *node_r, uint32_t *id_r, uint32_t *serial_r,
 	       uint32_t *creation_r);
 
+/* A reference: 0 if it is one; words_r (may be NULL): its first three words, missing ones 0. */
+int gc_etf_ref(struct gc_span s, uint32_t words_r[3]);
+
 /* ---- writer: appends to a gc_buf, without version byte; never fails but by b->failed ---- */
 struct gc_pid { /* a pid of our own node */
 	const char *node;

@@ -1,1 +1,236 @@
+/* The port front end; see port.h. */
 #include "port.h"
+#include "err.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define QUEUE_MAX (4u << 20)
+#define READ_SIZE 16384
+
+struct gc_port {
+	struct gc_port_config config;
+	uv_pipe_t in, out;
+	uv_timer_t flush;
+	struct gc_buf pending; /* bytes of a packet that is not whole yet */
+	char read_buf[READ_SIZE];
+	unsigned open_handles;
+	uint64_t dropped;
+	bool is_ended, is_closing;
+	void (*closed)(void *arg);
+	void *closed_arg;
+};
+
+/* ---- packets ---- */
+
+int64_t gc_port_parse(const uint8_t *p, size_t len, struct gc_span *term_r)
+{
+	struct gc_reader r = gc_reader(p, len);
+	uint32_t size = gc_read_u32(&r);
+
+	if (r.failed)
+		return 0;
+	if (size > GC_PORT_MAX_PACKET)
+		return GC_ETOOBIG;
+	if (size < 2)
+		return GC_EPROTO;
+	if (r.len < size)
+		return 0;
+	if (gc_read_u8(&r) != GC_ETF_VERSION || gc_etf_check(r.p, size - 1) != (int64_t)size - 1)
+		return GC_EPROTO;
+	*term_r = (struct gc_span){r.p, size - 1};
+	return 4 + (int64_t)size;
+}
+
+/* ---- reading ---- */
+
+static void end(struct gc_port *p, const char *why)
+{
+	if (p->is_ended)
+		return;
+	p->is_ended = true;
+	(void)uv_read_stop((uv_stream_t *)&p->in);
+	p->config.on_end(p->config.arg, why);
+}
+
+static void take_packets(struct gc_port *p)
+{
+	size_t used = 0;
+	struct gc_span term;
+
+	while (!p->is_ended && !p->is_closing) {
+		int64_t n = gc_port_parse(p->pending.data + used, p->pending.len - used, &term);
+		if (n == 0)
+			break;
+		if (n < 0) {
+			end(p, n == GC_ETOOBIG ? "a packet on stdin is larger than the limit"
+					       : "a packet on stdin is not one external term");
+			break;
+		}
+		p->config.on_packet(p->config.arg, term);
+		used += (size_t)n;
+	}
+	gc_buf_consume(&p->pending, used);
+	if (p->pending.len == 0)
+		gc_buf_deinit(&p->pending); /* configurations are large and rare */
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+	struct gc_port *p = handle->data;
+
+	(void)suggested;
+	*buf = uv_buf_init(p->read_buf, sizeof(p->read_buf));
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+	struct gc_port *p = stream->data;
+
+	if (n == 0)
+		return;
+	if (n < 0) {
+		end(p, n == UV_EOF ? "stdin was closed" : uv_strerror((int)n));
+		return;
+	}
+	gc_buf_put(&p->pending, buf->base, (size_t)n);
+	if (p->pending.failed)
+		end(p, "out of memory");
+	else
+		take_packets(p);
+}
+
+int gc_port_open(const struct gc_port_config *c, struct gc_port **port_r)
+{
+	struct gc_port *p = calloc(1, sizeof(*p));
+	int err;
+
+	if (!p)
+		return GC_ENOMEM;
+	p->config = *c;
+	p->in.data = p->out.data = p->flush.data = p;
+	uv_pipe_init(c->loop, &p->in, 0);
+	uv_pipe_init(c->loop, &p->out, 0);
+	uv_timer_init(c->loop, &p->flush);
+	p->open_handles = 3;
+	*port_r = p;
+	if ((err = uv_pipe_open(&p->in, c->in_fd)) != 0 ||
+	    (err = uv_pipe_open(&p->out, c->out_fd)) != 0 ||
+	    (err = uv_read_start((uv_stream_t *)&p->in, on_alloc, on_read)) != 0)
+		return gc_err_from_uv(err);
+	return 0;
+}
+
+/* ---- writing ---- */
+
+struct write {
+	uv_write_t req;
+	struct gc_buf bytes;
+};
+
+static void on_flushed(uv_timer_t *timer);
+
+static void on_written(uv_write_t *req, int status)
+{
+	struct write *w = req->data;
+	struct gc_port *p = req->handle->data;
+
+	gc_buf_deinit(&w->bytes);
+	free(w);
+	if (status < 0 && status != UV_ECANCELED)
+		end(p, "stdout was closed");
+	if (p->is_closing && p->out.write_queue_size == 0 &&
+	    !uv_is_closing((uv_handle_t *)&p->out))
+		uv_timer_start(&p->flush, on_flushed, 0, 0);
+}
+
+static int write_term(struct gc_port *p, const struct gc_buf *term)
+{
+	struct write *w = calloc(1, sizeof(*w));
+	uv_buf_t buf;
+
+	if (!w)
+		return GC_ENOMEM;
+	gc_buf_put_u32(&w->bytes, (uint32_t)term->len + 1);
+	gc_buf_put_u8(&w->bytes, GC_ETF_VERSION);
+	gc_buf_put(&w->bytes, term->data, term->len);
+	w->req.data = w;
+	buf = uv_buf_init((char *)w->bytes.data, (unsigned)w->bytes.len);
+	if (w->bytes.failed || term->failed ||
+	    uv_write(&w->req, (uv_stream_t *)&p->out, &buf, 1, on_written) != 0) {
+		gc_buf_deinit(&w->bytes);
+		free(w);
+		return GC_ENOMEM;
+	}
+	return 0;
+}
+
+/* Once there is room again, the owner learns how much of the log it did not see. */
+static void tell_dropped(struct gc_port *p)
+{
+	struct gc_buf b = {0};
+	char line[80];
+
+	(void)snprintf(line, sizeof(line), "%llu log lines were dropped, the owner did not read",
+		       (unsigned long long)p->dropped);
+	gc_etf_put_tuple(&b, 4);
+	gc_etf_put_atom(&b, "log");
+	gc_etf_put_atom(&b, "warning");
+	gc_etf_put_text(&b, "port");
+	gc_etf_put_text(&b, line);
+	if (write_term(p, &b) == 0)
+		p->dropped = 0;
+	gc_buf_deinit(&b);
+}
+
+int gc_port_send(struct gc_port *p, const struct gc_buf *term, bool droppable)
+{
+	if (p->is_closing || uv_is_closing((uv_handle_t *)&p->out))
+		return GC_ESHUTDOWN;
+	if (p->out.write_queue_size + term->len > QUEUE_MAX) {
+		if (droppable)
+			p->dropped++;
+		else
+			end(p, "the owner does not read");
+		return GC_EOVERLOAD;
+	}
+	if (p->dropped && p->out.write_queue_size < QUEUE_MAX / 2)
+		tell_dropped(p);
+	return write_term(p, term);
+}
+
+/* ---- closing ---- */
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+	struct gc_port *p = handle->data;
+	void (*closed)(void *) = p->closed;
+	void *arg = p->closed_arg;
+
+	if (--p->open_handles > 0)
+		return;
+	gc_buf_deinit(&p->pending);
+	free(p);
+	closed(arg);
+}
+
+static void on_flushed(uv_timer_t *timer)
+{
+	struct gc_port *p = timer->data;
+
+	if (uv_is_closing((uv_handle_t *)timer))
+		return;
+	uv_close((uv_handle_t *)&p->in, on_handle_closed);
+	uv_close((uv_handle_t *)&p->out, on_handle_closed);
+	uv_close((uv_handle_t *)&p->flush, on_handle_closed);
+}
+
+void gc_port_close(struct gc_port *p, uint64_t flush_ms, void (*closed)(void *arg), void *arg)
+{
+	p->is_closing = true;
+	p->closed = closed;
+	p->closed_arg = arg;
+	(void)uv_read_stop((uv_stream_t *)&p->in);
+	uv_timer_start(&p->flush, on_flushed, p->out.write_queue_size ? flush_ms : 0, 0);
+}

@@ -29,13 +29,14 @@
 struct gc_port;
 struct gc_port_config {
 	uv_loop_t *loop;
-	int in_fd, out_fd; /* 0 and 1; set to non-blocking, put back at the end */
+	int in_fd, out_fd; /* 0 and 1: pipes or sockets; set to non-blocking, closed at the end */
 	void *arg;
 	/* One packet, validated, without version byte. Borrowed. */
 	void (*on_packet)(void *arg, struct gc_span term);
 	/* EOF, or a broken packet (fail tells): leave now. Once. */
 	void (*on_end)(void *arg, const char *why);
 };
+/* On error *port_r may be set: it still wants gc_port_close. */
 int gc_port_open(const struct gc_port_config *c, struct gc_port **port_r);
 /* One term without version byte; copied, queued. Log lines are dropped (and counted, told later) when
  * more than 4 MiB wait because the owner does not read; other packets end the port then. */

@@ -1,0 +1,24 @@
+/* What subscribers are told (design 1.1 step 4), as Erlang terms. Pure. */
+#ifndef GC_EVENT_H
+#define GC_EVENT_H
+
+#include "cluster.h"
+#include "etf.h"
+
+/* Events: name, the action of cluster.h it comes from, what it says. docs are checked against it. */
+#define GC_EVENT_MAP(X)                                                                            \
+	X(nodeup, GC_DO_NODEUP, "{nodeup, Node, Info}: a peer has joined")                         \
+	X(nodedown, GC_DO_NODEDOWN, "{nodedown, Node, Info}: a member is lost; Info has reason")   \
+	X(ready, GC_DO_READY, "{gen_cluster, ready, Info}: the formation rule holds")
+
+/* The message for an action that is an event. at_ms: system time. cnode: our node name. */
+void gc_event_put(struct gc_buf *b, const struct gc_action *a, const char *cnode, uint64_t at_ms);
+/* {gen_cluster, members, [{Node, Info}]}: what comes first after each (new) attachment. now_ms is
+ * the cluster's clock, wall_ms the system time at the same moment. */
+void gc_event_put_snapshot(struct gc_buf *b, const struct gc_cluster *c, const char *cnode,
+			   uint64_t now_ms, uint64_t wall_ms);
+/* The list in it: [{Node, Info}]. */
+void gc_event_put_members(struct gc_buf *b, const struct gc_cluster *c, const char *cnode,
+			  uint64_t now_ms, uint64_t wall_ms);
+
+#endif

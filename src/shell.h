@@ -1,4 +1,0 @@
-#ifndef GC_SHELL_H
-#define GC_SHELL_H
-
-#endif
