@@ -5,6 +5,7 @@ import subprocess
 
 from lib import *
 from lib.main import TestWorld
+from lib.otp import Otp
 
 
 def nodes_and_events(w):
@@ -46,6 +47,22 @@ def ticks(w):
     b.stop()
     assert a.expect_event("nodedown", b, 10)["nodedown_reason"] == "net_tick_timeout"
     b.cont()
+
+
+def releases(w):
+    """A node of each OTP release that is there."""
+    a, there = w.erl("a"), 0
+    for release in (23, 27, 29):
+        try:
+            node = w.erl(f"n{release}", otp=Otp(w, release))
+        except Skip as e:
+            w.say(str(e))
+            continue
+        assert node.release == str(release)
+        assert a.eval("net_adm:ping(N)", N=node.name) == "pong"
+        there += 1
+    if not there:
+        raise Skip("no other OTP release here")
 
 
 def recorder(w):
@@ -102,4 +119,4 @@ def running(pid):
         return False
 
 
-main(nodes_and_events, terms, wrong_cookie, ticks, recorder, leftovers, dies_with_parent)
+main(nodes_and_events, terms, wrong_cookie, ticks, releases, recorder, leftovers, dies_with_parent)
