@@ -1,0 +1,111 @@
+/* Running a loop in a test; see loop_until.h. */
+#include "loop_until.h"
+
+#include <dirent.h>
+#include <stdio.h>
+
+static void on_timer(uv_timer_t *t)
+{
+	*(bool *)t->data = true;
+}
+
+static void on_close(uv_handle_t *h)
+{
+	*(bool *)h->data = true;
+}
+
+bool loop_until_(uv_loop_t *loop, bool (*pred)(void *arg), void *arg, uint64_t deadline_ms,
+		 const char *what)
+{
+	uv_timer_t timer;
+	bool late = false, closed = false;
+
+	uv_update_time(loop);
+	uv_timer_init(loop, &timer);
+	timer.data = &late;
+	uv_timer_start(&timer, on_timer, deadline_ms, 0);
+	while (!pred(arg) && !late)
+		uv_run(loop, UV_RUN_ONCE);
+	bool ok = pred(arg);
+
+	timer.data = &closed;
+	uv_close((uv_handle_t *)&timer, on_close);
+	while (!closed)
+		uv_run(loop, UV_RUN_NOWAIT);
+	if (!ok && what)
+		fprintf(stderr, "not true after %d ms: %s\n", (int)deadline_ms, what);
+	return ok;
+}
+
+struct count {
+	const int *now;
+	int at_least;
+};
+
+static bool counted(void *arg)
+{
+	const struct count *c = arg;
+
+	return *c->now >= c->at_least;
+}
+
+bool loop_until_count_(uv_loop_t *loop, const int *count, int at_least, uint64_t deadline_ms,
+		       const char *what)
+{
+	struct count c = {count, at_least};
+	bool ok = loop_until_(loop, counted, &c, deadline_ms, what);
+
+	if (!ok)
+		fprintf(stderr, "%s is %d, wanted %d\n", what, *count, at_least);
+	return ok;
+}
+
+static bool never(void *arg)
+{
+	(void)arg;
+	return false;
+}
+
+void loop_for(uv_loop_t *loop, uint64_t ms)
+{
+	loop_until_(loop, never, NULL, ms, NULL);
+}
+
+static void count_handle(uv_handle_t *h, void *arg)
+{
+	(void)h;
+	++*(int *)arg;
+}
+
+static bool is_empty(void *arg)
+{
+	int n = 0;
+
+	uv_walk(arg, count_handle, &n);
+	return n <= 1; /* the timer of loop_until itself */
+}
+
+bool loop_empty(uv_loop_t *loop)
+{
+	if (loop_until_(loop, is_empty, loop, 5000, "the loop is empty"))
+		return true;
+	uv_print_all_handles(loop, stderr);
+	return false;
+}
+
+bool loop_drain(uv_loop_t *loop)
+{
+	return loop_empty(loop) && uv_loop_close(loop) == 0;
+}
+
+int count_fds(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	int n = 0;
+
+	while (d && readdir(d))
+		n++;
+	if (d)
+		closedir(d);
+	return n;
+}
