@@ -68,8 +68,7 @@ def releases(w):
 def recorder(w):
     a = w.erl("a")
     rec = a.record("subscriber")
-    up = "subscriber ! {nodeup, n@h, #{seq => S}}"
-    a.eval(up, S=1)
+    a.eval("subscriber ! {gen_cluster, members, []}, subscriber ! {nodeup, n@h, #{seq => 1}}")
     rec.expect_view("n@h")
     rec.check()
     rec.kill()

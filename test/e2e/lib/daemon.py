@@ -46,10 +46,10 @@ class Answers:
 
     def peers(self, via=None):
         """{node: {state, ...}} of the `peers` request."""
-        return {node: info for node, info in self.call("peers", via)}
+        return {info["node"]: info for info in self.call("peers", via)}
 
     def members(self, via=None):
-        return {m[0] if isinstance(m, tuple) else m for m in self.call("members", via)}
+        return {node for node, _ in self.call("members", via)}
 
     def expect_members(self, *nodes, via=None, within=10.0):
         want = {str(getattr(n, "name", n)) for n in nodes}
@@ -66,11 +66,19 @@ class Answers:
 
     @staticmethod
     def fact(info, key):
-        """state, or error and stage of the last failure."""
-        if key in ("error", "stage", "detail"):
-            last = info.get("last_error")
-            return last.get({"error": "reason"}.get(key, key)) if isinstance(last, dict) else None
+        """A fact of a peer; reason, stage and detail are those of its last error."""
+        if key in ("reason", "stage", "detail"):
+            return info.get("last_error", {}).get(key)
         return info.get(key)
+
+    def discovery(self, via=None):
+        """The first instance, as the `discovery` request shows it."""
+        return self.call("discovery", via)[0]
+
+    def expect_rounds(self, more, via=None, within=20.0):
+        """Waits until discovery has asked so many times more."""
+        begin = self.discovery(via)["rounds"]
+        self.world.until(lambda: self.discovery(via)["rounds"] >= begin + more, within, f"{more} more rounds")
 
 
 class GenCluster(Answers):
@@ -215,3 +223,17 @@ class GenClusterPort(Answers):
         if self.proc.alive:
             self.proc.popen.stdin.close()
             self.proc.expect_exit(LEAVE_WITHIN + BUSY, 0)
+
+
+def formed(world, nodes, discovery, within=15.0, **options):
+    """A sidecar beside each node, all with the same discovery; waits until all nodes see each other and each
+    sidecar counts the others as members."""
+    options.setdefault("refresh_interval_ms", 500)
+    gcs = [GenCluster(world, node, discovery=discovery, start=False, **options).start() for node in nodes]
+    for gc in gcs:
+        gc.ready()
+    for node in nodes:
+        node.expect_nodes(*(n for n in nodes if n is not node), within=within)
+    for gc in gcs:
+        gc.expect_members(*(n for n in nodes if n is not gc.owner), within=within)
+    return gcs

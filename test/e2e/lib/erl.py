@@ -55,11 +55,11 @@ class Call:
 
 
 class Erl:
-    def __init__(self, world, short, host="127.0.0.1", at=None, cookie=None, hidden=False, ticktime=None,
+    def __init__(self, world, short, host=None, at=None, cookie=None, hidden=False, ticktime=None,
                  args=(), env=None, otp=None, start=True):
         """at: a Host of a Net. otp: an Otp of otp.py, else the erl of the machine."""
         self.world, self.short, self.at, self.otp = world, short, at, otp
-        self.host = at.address if at else host
+        self.host = host or (at.address if at else "127.0.0.1")
         self.name = etf.Atom(f"{short}@{self.host}")
         self.home = world.home(short, cookie)
         self.args = ["-kernel", "net_ticktime", str(ticktime)] if ticktime else []
