@@ -18,4 +18,5 @@ from .loop import Failed, Skip
 from .main import main
 from .proc import Proc, Where
 from .recorder import Recorder
+from .swarm import Dialler, Swarm
 from .world import BUILDDIR, E2EDIR, SRCDIR, World, need_program
