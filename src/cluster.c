@@ -1,1 +1,483 @@
-#include "cluster.h"
+/* The cluster as a pure state machine, its inputs: each changes the facts of the nodes concerned, then
+ * lets cluster_step.c decide. See cluster.h for the contract, cluster_priv.h for the parts.
+ * Owner of its data: struct gc_cluster. Loop thread. */
+#include "cluster_priv.h"
+
+#include "name.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PAUSE_MAX_MS (UINT64_C(1) << 40) /* 34 years: no sum of it overflows */
+
+/* ---- life ---- */
+static void take_config(struct gc_cluster *c, const struct gc_cluster_config *config)
+{
+	const char *self = c->config.self, *owner = c->config.owner;
+	bool had_ready = c->config.has_ready;
+
+	c->config = *config;
+	c->config.self = self;
+	c->config.owner = owner;
+	if (c->config.confirm_removal == 0)
+		c->config.confirm_removal = 1;
+	if (c->config.reconnect_min_ms == 0)
+		c->config.reconnect_min_ms = 1;
+	if (c->config.reconnect_max_ms < c->config.reconnect_min_ms)
+		c->config.reconnect_max_ms = c->config.reconnect_min_ms;
+	if (c->config.reconnect_max_ms > PAUSE_MAX_MS)
+		c->config.reconnect_max_ms = PAUSE_MAX_MS;
+	if (config->has_ready && !had_ready)
+		c->ready_from_ms = c->now_ms;
+}
+
+struct gc_cluster *gc_cluster_create(const struct gc_cluster_config *config, uint64_t now_ms)
+{
+	struct gc_cluster *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->now_ms = c->stable_since_ms = now_ms;
+	c->random = config->seed;
+	c->dist_up = true;
+	c->config.self = config->self ? strdup(config->self) : NULL;
+	c->config.owner = config->owner ? strdup(config->owner) : NULL;
+	take_config(c, config);
+	if ((config->self && !c->config.self) || (config->owner && !c->config.owner) ||
+	    !gc_known_init(c)) {
+		gc_cluster_destroy(c);
+		return NULL;
+	}
+	return c;
+}
+
+void gc_cluster_destroy(struct gc_cluster *c)
+{
+	if (!c)
+		return;
+	gc_known_destroy_all(c);
+	while (c->sources)
+		gc_source_drop(c, c->sources);
+	free(c->instances);
+	free((char *)(uintptr_t)c->config.self);
+	free((char *)(uintptr_t)c->config.owner);
+	free(c);
+}
+
+static void at(struct gc_cluster *c, uint64_t now_ms)
+{
+	if (now_ms > c->now_ms)
+		c->now_ms = now_ms;
+}
+
+void gc_cluster_configure(struct gc_cluster *c, const struct gc_cluster_config *config,
+			  uint64_t now_ms)
+{
+	struct gc_known *n, *next;
+
+	at(c, now_ms);
+	take_config(c, config);
+	HASH_ITER(hh, c->nodes, n, next) {
+		uint64_t latest = gc_add_ms(c->now_ms, gc_known_max_pause(c, n));
+
+		if (n->before_ms > latest)
+			n->before_ms = latest;
+		gc_known_step(c, n);
+	}
+	gc_cluster_run(c);
+}
+
+static bool is_ourselves(const struct gc_cluster *c, const char *name)
+{
+	return (c->config.self && strcmp(name, c->config.self) == 0) ||
+	       (c->config.owner && strcmp(name, c->config.owner) == 0);
+}
+
+/* ---- answers ---- */
+static void unname(struct gc_cluster *c, struct gc_naming *g)
+{
+	struct gc_known *n = g->node;
+
+	gc_naming_remove(c, g);
+	if (!n->namings) {
+		n->removed = true;
+		n->removed_ms = c->now_ms;
+	}
+	gc_known_step(c, n);
+}
+
+static void unname_stale(struct gc_cluster *c, struct gc_source *s)
+{
+	for (struct gc_naming *g = s->namings, *next; g; g = next) {
+		next = g->next;
+		if (g->round != s->round)
+			unname(c, g);
+	}
+}
+
+/* Marks the peers that s named before. */
+static void renew(struct gc_cluster *c, struct gc_source *s, const struct gc_peer *peers, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct gc_known *k = gc_known_find(c, peers[i].node);
+		struct gc_naming *g = k ? gc_naming_find(k, s) : NULL;
+
+		if (!g)
+			continue;
+		g->round = s->round;
+		gc_naming_update(g, &peers[i]);
+	}
+}
+
+/* False: over budget, or out of memory. */
+static bool name_peer(struct gc_cluster *c, struct gc_source *s, const struct gc_peer *peer)
+{
+	struct gc_known *n = gc_known_find(c, peer->node);
+
+	if (n && gc_naming_find(n, s))
+		return true;
+	if ((!n || !n->is_peer) && c->n_peers >= c->config.max_peers)
+		return false;
+	n = gc_known_get(c, peer->node);
+	if (!n)
+		return false;
+	bool ok = gc_naming_add(c, n, s, peer);
+	if (ok)
+		n->removed = false;
+	gc_known_step(c, n);
+	return ok;
+}
+
+static bool is_acceptable(const struct gc_cluster *c, const char *name)
+{
+	return gc_name_ok(name, strlen(name)) && !is_ourselves(c, name);
+}
+
+static size_t name_peers(struct gc_cluster *c, struct gc_source *s, const struct gc_peer *peers,
+			 size_t n)
+{
+	size_t refused = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (is_acceptable(c, peers[i].node) && !name_peer(c, s, &peers[i]))
+			refused++;
+	return refused;
+}
+
+/* An empty answer of a source that had peers is not believed at once. */
+static bool is_believed(const struct gc_cluster *c, struct gc_source *s, enum gc_quality quality,
+			bool has_names)
+{
+	if (has_names) {
+		s->empties = 0;
+		return true;
+	}
+	if (quality != GC_COMPLETE || s->n == 0 || ++s->empties < c->config.confirm_removal)
+		return false;
+	s->empties = 0;
+	return true;
+}
+
+static bool has_name(const struct gc_peer *peers, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (gc_name_ok(peers[i].node, strlen(peers[i].node)))
+			return true;
+	return false;
+}
+
+size_t gc_cluster_answer(struct gc_cluster *c, const char *instance, enum gc_quality quality,
+			 const char *reason, const struct gc_peer *peers, size_t n, uint64_t now_ms)
+{
+	size_t refused = 0;
+
+	(void)reason; /* an NXDOMAIN is an empty answer like any other */
+	at(c, now_ms);
+	if (quality == GC_COMPLETE || quality == GC_PARTIAL) {
+		struct gc_source *s = gc_source_get(c, instance);
+
+		if (!s)
+			refused = n;
+		else if (is_believed(c, s, quality, has_name(peers, n))) {
+			s->round += quality == GC_COMPLETE ? 1 : 0;
+			renew(c, s, peers, n);
+			unname_stale(c, s); /* first, as it makes room in the budget */
+			refused = name_peers(c, s, peers, n);
+		}
+	}
+	gc_cluster_run(c);
+	return refused;
+}
+
+void gc_cluster_drop_instance(struct gc_cluster *c, const char *instance, uint64_t now_ms)
+{
+	struct gc_source *s = gc_source_find(c, instance);
+
+	at(c, now_ms);
+	if (s) {
+		s->round++;
+		unname_stale(c, s);
+		gc_source_drop(c, s);
+	}
+	gc_cluster_run(c);
+}
+
+/* ---- dials and links ---- */
+static void link_up(struct gc_cluster *c, struct gc_known *n, bool hidden)
+{
+	n->linked = true;
+	n->closing = false;
+	n->hidden = hidden;
+	n->link_dialled = n->dialling;
+	n->link_since_ms = c->now_ms;
+	n->before_ms = 0; /* news: join now, whatever went before */
+}
+
+static void link_down(struct gc_cluster *c, struct gc_known *n, const struct gc_fail *why)
+{
+	bool asked = n->closing, settled = n->member || n->want;
+
+	n->linked = n->closing = false;
+	if (asked || !gc_known_wants_link(c, n))
+		return;
+	if (why && why->err)
+		gc_known_note(c, n, why);
+	gc_known_lost(c, n, settled && c->now_ms - n->link_since_ms >= GC_STABLE_MS);
+	if (n->hidden && !n->want)
+		n->before_ms = gc_add_ms(c->now_ms, c->config.reconnect_max_ms);
+}
+
+void gc_cluster_link(struct gc_cluster *c, const char *node, bool up, bool hidden,
+		     const struct gc_fail *why, uint64_t now_ms)
+{
+	struct gc_known *n;
+
+	at(c, now_ms);
+	if (c->config.self && strcmp(node, c->config.self) == 0)
+		return;
+	n = up ? gc_known_get(c, node) : gc_known_find(c, node);
+	if (n && n->linked != up) {
+		n->link_told = true;
+		if (up)
+			link_up(c, n, hidden);
+		else
+			link_down(c, n, why);
+		gc_known_step(c, n);
+	}
+	gc_cluster_run(c);
+}
+
+static void dial_failed(struct gc_cluster *c, struct gc_known *n, const struct gc_fail *fail)
+{
+	if (n->linked)
+		return; /* the peer's own connection came first */
+	gc_known_note(c, n, fail);
+	if (fail->err == GC_EHIDDEN) {
+		n->hidden = true;
+		n->before_ms = gc_add_ms(c->now_ms, gc_known_max_pause(c, n));
+	} else if (n->before_ms <= c->now_ms) {
+		gc_known_failed(c, n);
+	}
+}
+
+static void set_place(struct gc_known *n, const char *address, uint16_t port)
+{
+	if (!address || !*address || !gc_known_set_text(&n->address, address))
+		return;
+	n->port = port;
+}
+
+void gc_cluster_dialled(struct gc_cluster *c, const char *node, const struct gc_fail *fail,
+			const char *address, uint16_t port, uint64_t now_ms)
+{
+	struct gc_known *n = gc_known_find(c, node);
+
+	at(c, now_ms);
+	if (n && n->dialling) {
+		set_place(n, address, port);
+		if (fail && fail->err)
+			dial_failed(c, n, fail);
+		else if (!n->link_told)
+			link_up(c, n, false);
+		n->dialling = false;
+		gc_known_step(c, n);
+	}
+	gc_cluster_run(c);
+}
+
+int gc_cluster_want_link(struct gc_cluster *c, const char *node, const char *address,
+			 uint16_t port, bool want, uint64_t now_ms)
+{
+	int err = 0;
+
+	at(c, now_ms);
+	if (want)
+		err = gc_known_want(c, node, address, port);
+	else
+		gc_known_unwant(c, node);
+	gc_cluster_run(c);
+	return err;
+}
+
+/* ---- joins and members ---- */
+static void connected(struct gc_known *n)
+{
+	n->dist_told = true;
+	n->connected = true;
+	if (!n->linked)
+		n->hidden = false; /* the backend sees visible nodes only; our own link knows better */
+}
+
+static void disconnected(struct gc_cluster *c, struct gc_known *n, const char *reason)
+{
+	bool was_member = n->member,
+	     proven = was_member && c->now_ms - n->member_since_ms >= GC_STABLE_MS;
+
+	n->dist_told = true;
+	n->connected = n->orphan = false;
+	if (!was_member)
+		return;
+	gc_known_demote(c, n, n->leaving ? "removed" : reason);
+	if (n->namings && !n->leaving)
+		gc_known_lost(c, n, proven);
+}
+
+static void change_member(struct gc_cluster *c, struct gc_known *n, bool up, const char *reason)
+{
+	if (up)
+		connected(n);
+	else
+		disconnected(c, n, reason);
+	gc_known_step(c, n);
+}
+
+void gc_cluster_member(struct gc_cluster *c, const char *node, bool up, const char *reason,
+		       uint64_t now_ms)
+{
+	at(c, now_ms);
+	if (!is_ourselves(c, node)) {
+		struct gc_known *n = up ? gc_known_get(c, node) : gc_known_find(c, node);
+
+		if (n && (n->connected != up || (n->orphan && c->dist_up)))
+			change_member(c, n, up, reason);
+	}
+	gc_cluster_run(c);
+}
+
+void gc_cluster_members(struct gc_cluster *c, const char *const *nodes, size_t count,
+			uint64_t now_ms)
+{
+	struct gc_known *n, *next;
+
+	at(c, now_ms);
+	c->members_round++;
+	for (size_t i = 0; i < count; i++) {
+		n = is_ourselves(c, nodes[i]) ? NULL : gc_known_get(c, nodes[i]);
+		if (!n)
+			continue;
+		n->seen = c->members_round;
+		if (!n->connected)
+			change_member(c, n, true, NULL);
+	}
+	HASH_ITER(hh, c->nodes, n, next)
+		if ((n->connected || n->orphan) && n->seen != c->members_round)
+			change_member(c, n, false, gc_err_name(GC_EOF));
+	gc_cluster_run(c);
+}
+
+static void left(struct gc_cluster *c, struct gc_known *n, const struct gc_fail *fail)
+{
+	if (fail && fail->err) {
+		gc_known_note(c, n, fail);
+		gc_known_failed(c, n);
+	} else if (!n->dist_told && n->connected) {
+		disconnected(c, n, "removed");
+	}
+	n->leaving = false;
+}
+
+static void join_ended(struct gc_cluster *c, struct gc_known *n, const struct gc_fail *fail)
+{
+	n->joining = false;
+	if (n->connected)
+		return; /* the backend has told already */
+	if (fail && fail->err) {
+		gc_known_note(c, n, fail);
+		if (n->before_ms <= c->now_ms)
+			gc_known_failed(c, n);
+	} else if (!n->dist_told) {
+		connected(n);
+	}
+}
+
+void gc_cluster_joined(struct gc_cluster *c, const char *node, const struct gc_fail *fail,
+		       uint64_t now_ms)
+{
+	struct gc_known *n = gc_known_find(c, node);
+
+	at(c, now_ms);
+	if (n && (n->leaving || n->joining)) {
+		if (n->leaving)
+			left(c, n, fail);
+		else
+			join_ended(c, n, fail);
+		gc_known_step(c, n);
+	}
+	gc_cluster_run(c);
+}
+
+/* Members are not counted as failing: it was not they who went. */
+static void lose_owner(struct gc_cluster *c, struct gc_known *n)
+{
+	n->joining = n->leaving = false;
+	n->connected = false;
+	if (!n->member)
+		return;
+	n->orphan = true;
+	gc_known_demote(c, n, gc_err_name(GC_EOWNER));
+}
+
+void gc_cluster_dist(struct gc_cluster *c, bool available, uint64_t now_ms)
+{
+	struct gc_known *n, *next;
+
+	at(c, now_ms);
+	if (c->dist_up != available) {
+		c->dist_up = available;
+		c->stable_since_ms = c->now_ms;
+		HASH_ITER(hh, c->nodes, n, next) {
+			if (!available)
+				lose_owner(c, n);
+			else if (n->linked)
+				n->before_ms = 0;
+			gc_known_step(c, n);
+		}
+	}
+	gc_cluster_run(c);
+}
+
+/* ---- time ---- */
+void gc_cluster_hurry(struct gc_cluster *c, uint64_t now_ms)
+{
+	struct gc_known *n, *next;
+
+	at(c, now_ms);
+	HASH_ITER(hh, c->nodes, n, next) {
+		n->before_ms = 0;
+		gc_known_step(c, n);
+	}
+	gc_cluster_run(c);
+}
+
+void gc_cluster_tick(struct gc_cluster *c, uint64_t now_ms)
+{
+	at(c, now_ms);
+	gc_cluster_run(c);
+}
+
+uint64_t gc_cluster_next_ms(const struct gc_cluster *c)
+{
+	uint64_t nodes = gc_known_due(c), ready = gc_cluster_ready_due(c);
+
+	return nodes < ready ? nodes : ready;
+}
