@@ -44,6 +44,10 @@ void gc_discover_start(struct gc_discover *d);
  * GC_ERROR "timeout"; a failed round is asked again after min(interval, 1 s .. backoff). */
 void gc_discover_refresh(struct gc_discover *d);
 size_t gc_discover_count(const struct gc_discover *d);
+/* By name of the instance: is it there; and each of them. */
+bool gc_discover_has(const struct gc_discover *d, const char *instance);
+void gc_discover_each(const struct gc_discover *d, void (*cb)(void *arg, const char *instance),
+		      void *arg);
 /* For the `discovery` request: a list of maps (instance, plugin, state, last quality and reason, peers, ttl,
  * age_ms, rounds, errors, options without secrets). */
 void gc_discover_put(const struct gc_discover *d, struct gc_buf *etf);

@@ -131,7 +131,8 @@ struct gc_host {
 	/* ---- for struct gc_dist only ---- */
 	/* Has the owner run Module:Function(Args) and hands the result over as one external term
 	 * (without version byte, validated). args: external format of a proper list, without version
-	 * byte. err 0, or negative with the reason. An exception comes as {badrpc, Reason}. */
+	 * byte. err 0, or negative with the reason. An exception comes as {badrpc, Reason}. If it returns 0,
+	 * done is called exactly once, at the latest before close(). */
 	int (*call_owner)(struct gc_instance *, const char *module, const char *function,
 			  const void *args, size_t args_len, uint64_t timeout_ms,
 			  void (*done)(void *arg, int err, const char *reason, const void *term,
