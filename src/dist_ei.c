@@ -1,7 +1,7 @@
 /* The dist backend `ei`, the default without an owner: our own link is the membership. Linked into the
  * program, on the same ABI as any plugin. */
 #define GC_PLUGIN_ENTRY gc_dist_ei_entry
-#include "builtin.h"
+#include <gen_cluster/gc_plugin.h>
 
 #include <stdlib.h>
 
