@@ -1,6 +1,6 @@
 /* The dist backend `ei`, the default without an owner: our own link is the membership. Linked into the
  * program, on the same ABI as any plugin. */
-#define GC_PLUGIN_ENTRY gc_dist_ei_entry
+#define GC_PLUGIN_ENTRY gc_plugin_entry_ei
 #include <gen_cluster/gc_plugin.h>
 
 #include <stdlib.h>

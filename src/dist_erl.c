@@ -5,7 +5,7 @@
  *
  * One stream carries everything the watcher says, so a later word is never overtaken by an earlier one:
  * that is why `members` asks the watcher too, and why a join is done only when the watcher has seen it. */
-#define GC_PLUGIN_ENTRY gc_dist_erl_entry
+#define GC_PLUGIN_ENTRY gc_plugin_entry_erl
 #include <gen_cluster/gc_plugin.h>
 #include "etf.h"
 
