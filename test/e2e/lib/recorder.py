@@ -6,6 +6,7 @@ from .loop import Failed
 class Recorder:
     def __init__(self, node, name):
         self.node, self.name, self.lives = node, name, []
+        self.on_message = lambda recorder, message: None
 
     def begin(self, pid):
         self.pid = pid
@@ -14,6 +15,7 @@ class Recorder:
     def add(self, pid, message):
         if pid == self.pid:
             self.lives[-1].append(message)
+            self.on_message(self, message)
 
     @property
     def messages(self):
