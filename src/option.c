@@ -11,6 +11,11 @@
 
 /* ---- what an option allows, in words ---- */
 
+static bool has_no_top(const struct gc_option *o)
+{
+	return o->max == 0 && o->min > 0;
+}
+
 static void describe_number(const struct gc_option *o, char *buf, size_t len)
 {
 	bool is_duration = GC_BASE_TYPE(o) == GC_DURATION;
@@ -18,6 +23,9 @@ static void describe_number(const struct gc_option *o, char *buf, size_t len)
 
 	if (o->min == 0 && o->max == 0)
 		(void)snprintf(buf, len, "%s%s", what, is_duration ? " or infinity" : "");
+	else if (has_no_top(o))
+		(void)snprintf(buf, len, "%s of at least %lld%s", what, (long long)o->min,
+			       is_duration ? ", or infinity" : "");
 	else
 		(void)snprintf(buf, len, "%s from %lld to %lld", what, (long long)o->min,
 			       (long long)o->max);
@@ -69,7 +77,7 @@ static bool in_range(const struct gc_option *o, int64_t n)
 {
 	if (o->min == 0 && o->max == 0)
 		return GC_BASE_TYPE(o) != GC_DURATION || n >= 0;
-	return n >= o->min && n <= o->max;
+	return n >= o->min && (n <= o->max || has_no_top(o));
 }
 
 static bool convert_number(const struct gc_option *o, const struct gc_term *t, int64_t *num_r)

@@ -73,7 +73,9 @@ struct gc_option {
 	uint32_t type;		  /* enum gc_type, perhaps with GC_LIST */
 	uint32_t flags;		  /* GC_OPT_REQUIRED, GC_OPT_SECRET (never shown), GC_OPT_MAIN */
 	const char *default_text; /* as Erlang term text, "5000"; NULL: none, str() gives NULL */
-	int64_t min, max;	  /* for numbers; both 0: any (a duration: at least 0) */
+	int64_t min, max;	  /* for numbers; both 0: any (a duration: at least 0); max 0
+				   * with min above 0: no upper bound. A duration with an upper
+				   * bound cannot be infinity */
 	const char *choices;	  /* for GC_ENUM: "ip|a|aaaa|srv" */
 	const char *help;	  /* one sentence, with its unit */
 };

@@ -1,0 +1,216 @@
+/* The services that a discovery plugin gets (struct gc_host); see discover_priv.h. Each call is
+ * judged before it touches anything: the handle must be live, the thread the right one. */
+#include "discover_priv.h"
+
+#include "err.h"
+#include "handle.h"
+#include "name.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+/* ---- asks ---- */
+
+struct gc_ask *gc_ask_create(struct gc_instance *inst, bool is_push)
+{
+	const struct gc_peerset_rule rule = {inst->basenames, inst->n_basenames,
+					     inst->d->config.max_peers};
+	struct gc_ask *ask = calloc(1, sizeof(*ask));
+
+	if (!ask)
+		return NULL;
+	ask->inst = inst;
+	ask->is_push = is_push;
+	ask->peers = gc_peerset_create(&rule);
+	ask->handle = ask->peers ? gc_handle_open(ask) : NULL;
+	if (ask->handle)
+		return ask;
+	gc_ask_destroy(ask);
+	return NULL;
+}
+
+void gc_ask_destroy(struct gc_ask *ask)
+{
+	if (!ask)
+		return;
+	if (ask->handle)
+		gc_handle_close(ask->handle);
+	gc_peerset_destroy(ask->peers);
+	free(ask);
+}
+
+/* A reason goes into logs, events and shells: one line, no control characters. */
+static void set_reason(struct gc_ask *ask, const char *reason)
+{
+	(void)snprintf(ask->reason, sizeof(ask->reason), "%s", reason);
+	for (char *p = ask->reason; *p; p++)
+		if ((unsigned char)*p < 0x20 || (unsigned char)*p == 0x7f)
+			*p = ' ';
+}
+
+void gc_ask_result(struct gc_ask *ask, enum gc_quality quality, const char *reason)
+{
+	ask->quality = quality;
+	if (quality == GC_COMPLETE || quality == GC_PARTIAL) {
+		set_reason(ask, reason ? reason : "");
+		return;
+	}
+	ask->quality = GC_ERROR;
+	gc_peerset_clear(ask->peers);
+	if (quality != GC_ERROR)
+		set_reason(ask, "the plugin answered with an unknown quality");
+	else
+		set_reason(ask, reason && *reason ? reason : "the plugin gave no reason");
+}
+
+/* The ask that this thread may add to, or NULL. */
+static struct gc_ask *find_ask(struct gc_request *handle)
+{
+	struct gc_ask *mine = gc_thread_ask(), *ask;
+
+	if (!gc_on_loop_thread()) {
+		if (mine && mine->handle == handle)
+			return mine;
+		gc_handle_set(handle, GC_HANDLE_WRONG_THREAD);
+		return NULL;
+	}
+	ask = gc_handle_find(handle);
+	return ask && !ask->is_blocking ? ask : NULL;
+}
+
+/* ---- services ---- */
+
+static void host_log(struct gc_instance *inst, int level, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void host_log(struct gc_instance *inst, int level, const char *fmt, ...)
+{
+	int known = level < GC_ERR ? GC_ERR : level > GC_DEBUG ? GC_DEBUG : level;
+	char line[1000];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	if (gc_on_loop_thread())
+		gc_log((enum gc_log_level)known, inst->area, "%s", line);
+	else
+		gc_discover_mail_log(inst, known, line);
+}
+
+static const char *host_env(struct gc_instance *inst, enum gc_env what)
+{
+	const struct gc_discover *d = inst->d;
+
+	switch (what) {
+	case GC_ENV_OWNER:
+		return d->owner;
+	case GC_ENV_CNODE:
+		return d->cnode;
+	case GC_ENV_BASENAME:
+		return d->basename;
+	case GC_ENV_HOST:
+		return d->owner ? gc_name_host(d->owner) : d->cnode ? gc_name_host(d->cnode) : NULL;
+	case GC_ENV_EPMD_PORT:
+		return d->epmd_port;
+	}
+	return NULL;
+}
+
+static size_t host_count(struct gc_instance *inst, const char *option)
+{
+	return gc_settings_count(inst->settings, option);
+}
+
+static const char *host_str(struct gc_instance *inst, const char *option, size_t i)
+{
+	return gc_settings_str(inst->settings, option, i);
+}
+
+static int64_t host_num(struct gc_instance *inst, const char *option, size_t i)
+{
+	return gc_settings_num(inst->settings, option, i);
+}
+
+static int host_add_peer(struct gc_request *handle, const struct gc_peer *peer)
+{
+	struct gc_ask *ask = find_ask(handle);
+
+	if (!ask)
+		return GC_EINVAL;
+	if (gc_handle_is(handle, GC_HANDLE_CANCELLED))
+		return GC_ECANCELED;
+	return gc_peerset_add(ask->peers, peer);
+}
+
+static void host_set_ttl(struct gc_request *handle, uint32_t ttl_s)
+{
+	struct gc_ask *ask = find_ask(handle);
+
+	if (ask)
+		ask->ttl_s = ttl_s;
+}
+
+static void host_finish(struct gc_request *handle, enum gc_quality quality, const char *reason)
+{
+	struct gc_ask *ask;
+
+	if (!gc_on_loop_thread()) {
+		gc_handle_set(handle, GC_HANDLE_WRONG_THREAD);
+		return;
+	}
+	ask = find_ask(handle);
+	if (!ask)
+		return;
+	gc_ask_result(ask, quality, reason);
+	gc_discover_finished(ask);
+}
+
+/* An answer that was opened and not finished gives way to a new one. */
+static struct gc_request *host_push(struct gc_instance *inst)
+{
+	if (!gc_on_loop_thread()) {
+		gc_discover_mail_log(inst, GC_ERR, "push() came from another thread: refused");
+		return NULL;
+	}
+	if (inst->is_closing || inst->n_done >= GC_PUSH_QUEUE)
+		return NULL;
+	gc_ask_destroy(inst->pushing);
+	inst->pushing = gc_ask_create(inst, true);
+	return inst->pushing ? inst->pushing->handle : NULL;
+}
+
+static int host_is_cancelled(struct gc_request *handle)
+{
+	return gc_handle_is(handle, GC_HANDLE_CANCELLED);
+}
+
+static void host_closed(struct gc_instance *inst)
+{
+	if (gc_on_loop_thread())
+		gc_discover_plugin_closed(inst);
+	else
+		gc_discover_mail_log(inst, GC_ERR, "closed() came from another thread: refused");
+}
+
+void gc_discover_host_init(struct gc_discover *d)
+{
+	d->host = (struct gc_host){
+	    .struct_size = sizeof(struct gc_host),
+	    .loop = d->config.loop,
+	    .log = host_log,
+	    .env = host_env,
+	    .count = host_count,
+	    .str = host_str,
+	    .num = host_num,
+	    .add_peer = host_add_peer,
+	    .set_ttl = host_set_ttl,
+	    .finish = host_finish,
+	    .push = host_push,
+	    .is_cancelled = host_is_cancelled,
+	    .closed = host_closed,
+	};
+}
