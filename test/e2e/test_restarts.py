@@ -29,8 +29,10 @@ def no_epmd_at_start(w):
     """The C-node waits for an EPMD that comes later."""
     a = w.erl("a")
     w.epmd.kill().expect_exit()
-    gc = GenCluster(w, a, discovery="{static, []}")
+    gc = GenCluster(w, a, discovery="{static, []}", start=False).start()
+    gc.expect_log("no_epmd|EPMD|epmd")
     w.start_epmd()
+    gc.ready()
     w.until(lambda: "gc_a" in names(a), 15, "the C-node is registered")
     w.until(lambda: gc.cnode in a.hidden, 15, "the link to the owner")
 

@@ -8,7 +8,7 @@ import socket
 import subprocess
 
 from .loop import Failed, Skip
-from .proc import CLONE_NEWNET, LIBC, Where, sys_call
+from .proc import CLONE_NEWNET, LIBC, Where, can_mount, sys_call
 from .world import need_program
 
 
@@ -63,10 +63,14 @@ class Host(Namespace):
 
     def where(self):
         files = {"/etc/resolv.conf": self.resolv, "/etc/hosts": self.hosts}
-        return Where(netns=self.fd, binds={mine: path for path, mine in files.items() if mine})
+        return Where(netns=self.fd, binds={
+            mine: path for path, mine in files.items() if mine and os.path.exists(path)})
 
     def use_dns(self, *servers, search="", options="timeout:1 attempts:2"):
         """Gives it a resolv.conf of its own, and a hosts file with localhost only."""
+        why = can_mount()
+        if why:
+            raise Skip(f"no mount namespace of our own: {why}")
         lines = [f"nameserver {getattr(s, 'address', s)}" for s in servers]
         lines += ([f"search {search}"] if search else []) + [f"options {options}"]
         self.resolv = self.world.write(f"resolv-{self.name}", "\n".join(lines) + "\n")

@@ -38,6 +38,22 @@ def bind(source, target):
              f"bind {source} on {target}")
 
 
+def can_mount():
+    """Whether a process may have a mount namespace of its own ("": yes; else the reason)."""
+    told, tell = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            mount_private()
+        except OSError as e:
+            os.write(tell, str(e).encode())
+        os._exit(0)
+    os.close(tell)
+    os.waitpid(pid, 0)
+    with os.fdopen(told, "rb") as f:
+        return f.read().decode()
+
+
 class Where:
     """Where a process runs: netns (a descriptor), binds {source: target}, root, fds it inherits."""
 
@@ -47,13 +63,6 @@ class Where:
 
     def enter(self, parent):
         """In the child, before exec."""
-        try:
-            self.enter_or_raise(parent)
-        except OSError as e:
-            os.write(2, f"cannot start: {e}\n".encode())
-            raise
-
-    def enter_or_raise(self, parent):
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(127)
