@@ -13,7 +13,10 @@
  *   hands in is borrowed for the call, unless said otherwise. Each side frees its own.
  * - Several instances of one plugin may live at once: keep no writable globals.
  * - Order: gc_plugin_entry, create, (a request, its finish)*, close, closed. If create fails, close
- *   is not called.
+ *   is not called. close may come while a request is open: that one is cancelled by it and needs no
+ *   finish any more.
+ * - A struct gc_request * is good until finish; later it is refused, whoever uses it. An instance is
+ *   asked one thing at a time: after a deadline not again before the late finish has come.
  * - Text is UTF-8 and NUL-terminated. Times are milliseconds unless the name says otherwise.
  * - Structs grow at their end; struct_size tells how much of one the other side knows. A missing
  *   tail means the default. Read a member of gc_host beyond the first release only if
@@ -122,8 +125,8 @@ struct gc_host {
 	 * GC_PARTIAL and for an empty GC_COMPLETE ("nxdomain"); else NULL. The request is then gone.
 	 * A blocking plugin does not call it (see refresh_blocking). */
 	void (*finish)(struct gc_request *, enum gc_quality, const char *reason);
-	/* Opens an answer nobody asked for: add_peer, then finish. NULL: not now (closing, or no
-	 * memory). */
+	/* Opens an answer nobody asked for: add_peer, then finish. NULL: not now (closing, too many
+	 * wait to be delivered, or no memory). One that is open already is forgotten. */
 	struct gc_request *(*push)(struct gc_instance *);
 	/* (any thread) 1 when the deadline of this request has passed or it was cancelled. */
 	int (*is_cancelled)(struct gc_request *);
