@@ -54,7 +54,7 @@ def executes(w):
     names = " ".join(str(n.name) for n in nodes)
     script = w.write("list", f"#!/bin/sh\necho {names}\n", 0o755)
     check = told(nodes, *nodes[1:])
-    formed(w, nodes, f'{{exec, "{script}"}}')
+    formed(w, nodes, f'{{exec, #{{command => ["{script}"]}}}}')
     check()
 
 

@@ -62,7 +62,7 @@ def srv_records(w):
     nodes = [w.erl("app", at=place, host=f"app-{i}.pods.test", args=[
         "-kernel", "inet_dist_listen_min", "4370", "inet_dist_listen_max", "4370"]) for i, place in enumerate(places)]
     server.set("_erlang._tcp.pods", SRV=[f"0 0 4370 app-{i}.pods.test." for i in range(3)])
-    formed(w, nodes, '{dns, #{domain => "_erlang._tcp.pods.test", record_type => srv}}')
+    formed(w, nodes, '{dns, #{domain => "_erlang._tcp.pods.test", record_type => srv, host_type => hostname}}')
 
 
 def truncated(w):

@@ -60,7 +60,7 @@ def everything_hangs(w):
         EpmdEntry(w, f"silent{i}", silent_port(w))
     silent = atoms(f"silent{i}@127.0.0.1" for i in range(20))
     script = w.write("hang", f"#!/bin/sh\necho started >> {w.path('runs')}\ntrap '' TERM\nsleep 1000 & wait\n", 0o755)
-    gc = GenCluster(w, a, discovery=f'[{{static, {silent}}}, {{exec, "{script}"}}]', connect_timeout_ms=60000)
+    gc = GenCluster(w, a, discovery=f'[{{static, {silent}}}, {{exec, #{{command => ["{script}"]}}}}]', connect_timeout_ms=60000)
     w.expect(lambda: gc.cnode in a.hidden, 5, "the link to the owner")
     w.until(lambda: gc.call("metrics")["handshakes_pending"] >= 20, 5, "20 handshakes under way")
     w.until(lambda: open(w.path("runs"), encoding="utf8").read(), 5, "the program runs")
