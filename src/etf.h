@@ -14,8 +14,9 @@
 #define GC_ETF_MAX_DEPTH 64
 
 /* Length of the one term that starts at p (no version byte), fully validated: what is accepted
- * here, binary_to_term/1 accepts. Negative: GC_EPROTO (malformed, truncated), GC_ETOOBIG (nested
- * deeper than GC_ETF_MAX_DEPTH). Compressed terms and atom-cache references are refused. */
+ * here, binary_to_term/1 accepts. Negative: GC_EPROTO (malformed, truncated, a map with a key twice),
+ * GC_ETOOBIG (nested deeper than GC_ETF_MAX_DEPTH, an integer over 512 KiB, a tuple over 16 M
+ * elements), GC_ENOMEM. Compressed terms and atom-cache references are refused. */
 int64_t gc_etf_check(const uint8_t *p, size_t len);
 
 /* Validates, then builds the tree of the one term at p; it must fill len exactly. raw points into
@@ -23,14 +24,15 @@ int64_t gc_etf_check(const uint8_t *p, size_t len);
 int gc_etf_decode(struct gc_arena *a, const uint8_t *p, size_t len, const struct gc_term **term_r);
 
 /* Splits the elements of the tuple at p without building a tree: fills up to max spans with the
- * raw bytes of each element and returns the arity; GC_EPROTO if it is not a tuple of at most max
- * elements or not valid. The cheap way to look at a control message. */
+ * raw bytes of each element and returns the arity; an error of gc_etf_check if it is not valid,
+ * GC_EPROTO if it is not a tuple of at most max elements. What follows it is not looked at. The cheap
+ * way to look at a control message. */
 struct gc_span {
 	const uint8_t *p;
 	size_t len;
 };
 int gc_etf_tuple(const uint8_t *p, size_t len, struct gc_span *spans, size_t max);
-/* The small things in such spans: 0, or GC_EPROTO if it is of another type. */
+/* The small things in such spans: 0, or GC_EPROTO if it is of another type, or a name with a NUL. */
 int gc_etf_int(struct gc_span s, int64_t *value_r);
 /* name_r: GC_ATOM_MAX + 1 bytes; UTF-8 out of either encoding. */
 #define GC_ATOM_MAX 1020
