@@ -1,5 +1,5 @@
-/* The cluster as a pure state machine, its inputs: each changes the facts of the nodes concerned, then
- * lets cluster_step.c decide. See cluster.h for the contract, cluster_priv.h for the parts.
+/* The cluster as a pure state machine, its inputs: each changes the facts of the nodes concerned,
+ * then lets cluster_step.c decide. See cluster.h for the contract, cluster_priv.h for the parts.
  * Owner of its data: struct gc_cluster. Loop thread. */
 #include "cluster_priv.h"
 
@@ -77,7 +77,8 @@ void gc_cluster_configure(struct gc_cluster *c, const struct gc_cluster_config *
 
 	at(c, now_ms);
 	take_config(c, config);
-	HASH_ITER(hh, c->nodes, n, next) {
+	HASH_ITER(hh, c->nodes, n, next)
+	{
 		uint64_t latest = gc_add_ms(c->now_ms, gc_known_max_pause(c, n));
 
 		if (n->before_ms > latest)
@@ -235,14 +236,17 @@ static void link_up(struct gc_cluster *c, struct gc_known *n, bool hidden)
 
 static void link_down(struct gc_cluster *c, struct gc_known *n, const struct gc_fail *why)
 {
-	bool asked = n->closing, settled = n->member || n->want;
+	bool is_asked = n->closing, was_good = n->member || n->want || n->shaken;
 
-	n->linked = n->closing = false;
-	if (asked || !gc_known_wants_link(c, n))
+	n->linked = n->closing = n->shaken = false;
+	if (is_asked || !gc_known_wants_link(c, n))
 		return;
 	if (why && why->err)
 		gc_known_note(c, n, why);
-	gc_known_lost(c, n, settled && c->now_ms - n->link_since_ms >= GC_STABLE_MS);
+	if (was_good)
+		gc_known_lost(c, n, c->now_ms - n->link_since_ms >= GC_STABLE_MS);
+	else
+		gc_known_failed_once(c, n);
 	if (n->hidden && !n->want)
 		n->before_ms = gc_add_ms(c->now_ms, c->config.reconnect_max_ms);
 }
@@ -275,8 +279,8 @@ static void dial_failed(struct gc_cluster *c, struct gc_known *n, const struct g
 	if (fail->err == GC_EHIDDEN) {
 		n->hidden = true;
 		n->before_ms = gc_add_ms(c->now_ms, gc_known_max_pause(c, n));
-	} else if (n->before_ms <= c->now_ms) {
-		gc_known_failed(c, n);
+	} else {
+		gc_known_failed_once(c, n);
 	}
 }
 
@@ -305,8 +309,8 @@ void gc_cluster_dialled(struct gc_cluster *c, const char *node, const struct gc_
 	gc_cluster_run(c);
 }
 
-int gc_cluster_want_link(struct gc_cluster *c, const char *node, const char *address,
-			 uint16_t port, bool want, uint64_t now_ms)
+int gc_cluster_want_link(struct gc_cluster *c, const char *node, const char *address, uint16_t port,
+			 bool want, uint64_t now_ms)
 {
 	int err = 0;
 
@@ -325,7 +329,8 @@ static void connected(struct gc_known *n)
 	n->dist_told = true;
 	n->connected = true;
 	if (!n->linked)
-		n->hidden = false; /* the backend sees visible nodes only; our own link knows better */
+		n->hidden =
+		    false; /* the backend sees visible nodes only; our own link knows better */
 }
 
 static void disconnected(struct gc_cluster *c, struct gc_known *n, const char *reason)
@@ -338,7 +343,10 @@ static void disconnected(struct gc_cluster *c, struct gc_known *n, const char *r
 	if (!was_member)
 		return;
 	gc_known_demote(c, n, n->leaving ? "removed" : reason);
-	if (n->namings && !n->leaving)
+	if (!n->namings || n->leaving)
+		return;
+	n->shaken = proven;
+	if (proven || n->linked || !n->dialling) /* else its link went first, and was counted */
 		gc_known_lost(c, n, proven);
 }
 
@@ -380,8 +388,8 @@ void gc_cluster_members(struct gc_cluster *c, const char *const *nodes, size_t c
 			change_member(c, n, true, NULL);
 	}
 	HASH_ITER(hh, c->nodes, n, next)
-		if ((n->connected || n->orphan) && n->seen != c->members_round)
-			change_member(c, n, false, gc_err_name(GC_EOF));
+	if ((n->connected || n->orphan) && n->seen != c->members_round)
+		change_member(c, n, false, gc_err_name(GC_EOF));
 	gc_cluster_run(c);
 }
 
@@ -403,8 +411,8 @@ static void join_ended(struct gc_cluster *c, struct gc_known *n, const struct gc
 		return; /* the backend has told already */
 	if (fail && fail->err) {
 		gc_known_note(c, n, fail);
-		if (n->before_ms <= c->now_ms)
-			gc_known_failed(c, n);
+		if (n->linked) /* else that is why, and has been counted */
+			gc_known_failed_once(c, n);
 	} else if (!n->dist_told) {
 		connected(n);
 	}
@@ -445,7 +453,8 @@ void gc_cluster_dist(struct gc_cluster *c, bool available, uint64_t now_ms)
 	if (c->dist_up != available) {
 		c->dist_up = available;
 		c->stable_since_ms = c->now_ms;
-		HASH_ITER(hh, c->nodes, n, next) {
+		HASH_ITER(hh, c->nodes, n, next)
+		{
 			if (!available)
 				lose_owner(c, n);
 			else if (n->linked)
@@ -462,7 +471,8 @@ void gc_cluster_hurry(struct gc_cluster *c, uint64_t now_ms)
 	struct gc_known *n, *next;
 
 	at(c, now_ms);
-	HASH_ITER(hh, c->nodes, n, next) {
+	HASH_ITER(hh, c->nodes, n, next)
+	{
 		n->before_ms = 0;
 		gc_known_step(c, n);
 	}

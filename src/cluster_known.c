@@ -1,6 +1,7 @@
-/* The store of the cluster state machine: a table of nodes by name, a heap of their due times, and the
- * queue of actions. Making a node is the one place where memory is needed: it also makes room in heap
- * and queue, so that whatever comes later cannot fail half-way. Owner: struct gc_cluster. */
+/* The store of the cluster state machine: a table of nodes by name, a heap of their due times, and
+ * the queue of actions. Making a node is the one place where memory is needed: it also makes room
+ * in heap and queue, so that whatever comes later cannot fail half-way. Owner: struct gc_cluster.
+ */
 #include "cluster_priv.h"
 
 #include "check.h"
@@ -99,7 +100,7 @@ void gc_queue_push(struct gc_cluster *c, enum gc_action_type type, struct gc_kno
 	if (c->n_queue == c->queue_room)
 		GC_REQUIRE(queue_grow(c, 2 * c->queue_room));
 	c->queue[(c->queue_at + c->n_queue++) % c->queue_room] =
-		(struct gc_queued){.node = n, .reason = reason, .type = type};
+	    (struct gc_queued){.node = n, .reason = reason, .type = type};
 	if (n)
 		n->queued++;
 }
@@ -192,8 +193,7 @@ static bool grow_arrays(struct gc_cluster *c, size_t room)
 		return false;
 	c->sorted = sorted;
 	/* one more for READY */
-	if (c->queue_room < room * ACTIONS_A_NODE + 1 &&
-	    !queue_grow(c, room * ACTIONS_A_NODE + 1))
+	if (c->queue_room < room * ACTIONS_A_NODE + 1 && !queue_grow(c, room * ACTIONS_A_NODE + 1))
 		return false;
 	c->room = room;
 	return true;
@@ -278,7 +278,8 @@ void gc_known_destroy_all(struct gc_cluster *c)
 {
 	struct gc_known *n, *next;
 
-	HASH_ITER(hh, c->nodes, n, next) {
+	HASH_ITER(hh, c->nodes, n, next)
+	{
 		while (n->namings)
 			gc_naming_remove(c, n->namings);
 		HASH_DEL(c->nodes, n);

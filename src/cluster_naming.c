@@ -1,5 +1,5 @@
-/* Who names whom, and who is wanted: discovery instances ("sources"), and for each node the list of those that name it, with
- * the address and port each of them told. Owner: struct gc_cluster. */
+/* Who names whom, and who is wanted: discovery instances ("sources"), and for each node the list of
+ * those that name it, with the address and port each of them told. Owner: struct gc_cluster. */
 #include "cluster_priv.h"
 
 #include "name.h"

@@ -17,8 +17,8 @@
 #undef uthash_nonfatal_oom
 #define uthash_nonfatal_oom(element) ((void)(element)) /* its hh.tbl is NULL then */
 
-#define GC_STABLE_MS 10000   /* a member (or a wanted link) this long has proved itself */
-#define GC_WANT_MAX_MS 5000  /* backoff of wanted links ends here */
+#define GC_STABLE_MS 10000  /* a member (or a wanted link) this long has proved itself */
+#define GC_WANT_MAX_MS 5000 /* backoff of wanted links ends here */
 
 struct gc_known;
 
@@ -82,6 +82,7 @@ struct gc_known {
 	bool dist_told : 1; /* connected changed since JOIN or LEAVE: its outcome is old news */
 	bool connected : 1; /* as the dist backend sees it */
 	bool member : 1;    /* nodeup told, nodedown not yet */
+	bool shaken : 1;    /* it was lost as a member just now: its link may follow */
 	bool orphan : 1;    /* was a member when the dist backend went away */
 	bool removed : 1;   /* was named, and the policy has not been carried out yet */
 	char name[];
@@ -99,10 +100,10 @@ struct gc_cluster {
 	struct gc_known *nodes; /* uthash, by name */
 	struct gc_source *sources;
 	/* these have room for every node, so that nothing but adding a node can fail */
-	struct gc_known **heap; /* by due_ms, the earliest first */
+	struct gc_known **heap;		/* by due_ms, the earliest first */
 	const struct gc_known **sorted; /* scratch of gc_cluster_each */
-	struct gc_queued *queue; /* a ring, with room for all that one call can cause */
-	const char **instances;	 /* scratch of views */
+	struct gc_queued *queue;	/* a ring, with room for all that one call can cause */
+	const char **instances;		/* scratch of views */
 	size_t n_sources;
 	size_t n_heap, room;
 	size_t queue_at, n_queue, queue_room;
@@ -131,7 +132,8 @@ void gc_known_note(struct gc_cluster *c, struct gc_known *n, const struct gc_fai
 /* Where n is, as far as known. */
 void gc_known_place(const struct gc_known *n, const char **address_r, uint16_t *port_r);
 uint64_t gc_known_due(const struct gc_cluster *c); /* the earliest of all */
-/* Copies s (NULL and "" become NULL) into *slot unless it is the same; false: out of memory, nothing changed. */
+/* Copies s (NULL and "" become NULL) into *slot unless it is the same; false: out of memory,
+ * nothing changed. */
 bool gc_known_set_text(char **slot, const char *s);
 
 void gc_queue_push(struct gc_cluster *c, enum gc_action_type type, struct gc_known *n,
@@ -165,6 +167,8 @@ void gc_want_free(struct gc_want *w);
 void gc_known_step(struct gc_cluster *c, struct gc_known *n);
 /* Counts a failed attempt and sets the time of the next. */
 void gc_known_failed(struct gc_cluster *c, struct gc_known *n);
+/* The same, unless it waits already: one failure seen from two sides. */
+void gc_known_failed_once(struct gc_cluster *c, struct gc_known *n);
 /* Something that was there was lost; proven: it had been there long enough to start afresh. */
 void gc_known_lost(struct gc_cluster *c, struct gc_known *n, bool proven);
 /* Not a member any more: tells so. */

@@ -1,10 +1,12 @@
 /* The policy of the cluster state machine: what one node needs next and when, and the ready rule.
- * gc_known_step is the only place that decides; whoever changes a node calls it afterwards, and time
- * calls it through the heap of due times. It looks at facts alone, never at how they came about.
+ * gc_known_step is the only place that decides; whoever changes a node calls it afterwards, and
+ * time calls it through the heap of due times. It looks at facts alone, never at how they came
+ * about.
  *
- * Failures in a row (fails) make the pauses: the k-th is random in [min * 2^(k-1), min * 2^k], capped. A
- * loss is answered at once if the node has credit, which is spent by that and earned, together with
- * fails = 0, by having been there for GC_STABLE_MS. So a node that flaps backs off. */
+ * Failures in a row (fails) make the pauses: the k-th is random in [min * 2^(k-1), min * 2^k],
+ * capped. A loss is answered at once if the node has credit, which is spent by that and earned,
+ * together with fails = 0, by having been there for GC_STABLE_MS. So a node that flaps backs off.
+ */
 #include "cluster_priv.h"
 
 #include <string.h>
@@ -45,7 +47,14 @@ void gc_known_failed(struct gc_cluster *c, struct gc_known *n)
 {
 	if (n->fails < UINT32_MAX)
 		n->fails++;
+	n->shaken = false;
 	n->before_ms = gc_add_ms(c->now_ms, pause_after(c, n));
+}
+
+void gc_known_failed_once(struct gc_cluster *c, struct gc_known *n)
+{
+	if (n->before_ms <= c->now_ms)
+		gc_known_failed(c, n);
 }
 
 void gc_known_lost(struct gc_cluster *c, struct gc_known *n, bool proven)
@@ -57,8 +66,8 @@ void gc_known_lost(struct gc_cluster *c, struct gc_known *n, bool proven)
 	if (n->has_credit) {
 		n->has_credit = false;
 		n->before_ms = c->now_ms;
-	} else if (n->before_ms <= c->now_ms) {
-		gc_known_failed(c, n); /* else it waits already: one loss seen from two sides */
+	} else {
+		gc_known_failed_once(c, n);
 	}
 }
 
@@ -89,11 +98,11 @@ static bool must_go(const struct gc_cluster *c, const struct gc_known *n)
 
 static enum need need_of(const struct gc_cluster *c, const struct gc_known *n)
 {
-	bool is_asked = n->joining || n->leaving;
+	bool may_dial = !n->linked && !n->dialling && (n->want || !n->leaving);
 
-	if (!n->linked && !n->dialling && (n->want || !is_asked) && gc_known_wants_link(c, n))
+	if (may_dial && gc_known_wants_link(c, n))
 		return NEED_DIAL;
-	if (is_asked || !c->dist_up)
+	if (n->joining || n->leaving || !c->dist_up)
 		return NEED_NOTHING;
 	if (n->connected && must_go(c, n))
 		return NEED_LEAVE;
@@ -134,7 +143,7 @@ static void act(struct gc_cluster *c, struct gc_known *n, enum need need)
 static void promote(struct gc_cluster *c, struct gc_known *n)
 {
 	n->member = true;
-	n->orphan = false;
+	n->orphan = n->shaken = false;
 	n->member_since_ms = c->stable_since_ms = c->now_ms;
 	c->n_members++;
 	gc_known_count(c, n);
@@ -167,7 +176,7 @@ static bool is_link_spare(const struct gc_cluster *c, const struct gc_known *n)
 		return false;
 	if (n->namings)
 		return c->config.links_probe && n->member && n->link_dialled;
-	return !n->connected && !n->joining && !n->leaving && must_go(c, n);
+	return !n->connected && !n->orphan && !n->joining && !n->leaving && must_go(c, n);
 }
 
 static void drop_spare(struct gc_cluster *c, struct gc_known *n)
