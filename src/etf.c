@@ -393,8 +393,23 @@ int gc_etf_pid(struct gc_span s, char *node_r, uint32_t *id_r, uint32_t *serial_
 		return GC_EPROTO;
 	if (node_r && !copy_name(&h.atom, node_r))
 		return GC_EPROTO;
-	*id_r = (uint32_t)h.id;
-	*serial_r = h.serial;
-	*creation_r = h.creation;
+	if (id_r)
+		*id_r = (uint32_t)h.id;
+	if (serial_r)
+		*serial_r = h.serial;
+	if (creation_r)
+		*creation_r = h.creation;
+	return 0;
+}
+
+int gc_etf_ref(struct gc_span s, uint32_t words_r[3])
+{
+	struct gc_head h;
+
+	if (!read_whole(s, &h, GC_HEAD_REF))
+		return GC_EPROTO;
+	struct gc_reader words = gc_reader(h.p, h.len);
+	for (size_t i = 0; words_r && i < 3; i++)
+		words_r[i] = gc_read_u32(&words); /* past the end: 0 */
 	return 0;
 }

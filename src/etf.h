@@ -37,7 +37,7 @@ int gc_etf_int(struct gc_span s, int64_t *value_r);
 /* name_r: GC_ATOM_MAX + 1 bytes; UTF-8 out of either encoding. */
 #define GC_ATOM_MAX 1020
 int gc_etf_atom(struct gc_span s, char *name_r);
-/* The node (GC_ATOM_MAX + 1 bytes, may be NULL), id, serial, creation of a pid. */
+/* The node (GC_ATOM_MAX + 1 bytes), id, serial, creation of a pid; any of them may be NULL. */
 int gc_etf_pid(struct gc_span s, char *node_r, uint32_t *id_r, uint32_t *serial_r,
 	       uint32_t *creation_r);
 
