@@ -1,5 +1,235 @@
-#include "node.h"
+/* What the files of the node share; nobody else includes this. node.h says which file is which.
+ *
+ * A connection is one struct gc_link from its connect or accept on; until the handshake is done its bytes go
+ * to the owner's ops (dial.c, accept.c), then to link.c. Everything on the loop thread. */
 #ifndef GC_NODE_PRIV_H
 #define GC_NODE_PRIV_H
+
+#include "buf.h"
+#include "dns.h"
+#include "epmd.h"
+#include "err.h"
+#include "node.h"
+#include "timers.h"
+#include "transport.h"
+
+/* The default of uthash falls through cases, which clang does not let pass. */
+#define HASH_FUNCTION(keyptr, keylen, hashv) HASH_FNV(keyptr, keylen, hashv)
+#include <uthash.h>
+#include <uv.h>
+
+/* Dials younger than GC_YOUNG_MS at once: enough to hide the delay of a network, few enough to bound what
+ * they hold. Older ones (silent peers) stop counting, so they cannot fill it. */
+#define GC_YOUNG_MAX 256
+#define GC_YOUNG_MS 250
+/* A first EPMD answer is waited for that long before the first dial, for the sake of its creation. */
+#define GC_EPMD_FIRST_MS 250
+/* EPMD lookups at one address at once: a stock epmd refuses many at a time (facts section 10). */
+#define GC_EPMD_PER_HOST 16
+/* The next address of a host is tried when the one before has not connected in that time (RFC 8305). */
+#define GC_STAGGER_MS 250
+#define GC_ADDRS_MAX 8
+/* After `nok` the peer should come by itself; if it does not, it is dialled again. */
+#define GC_NOK_RETRY_MS 1000
+/* Accepted handshakes. Less than Erlang's net_setuptime (7 s), so that a dialler that is told nothing
+ * learns it from us. Beyond the limits the oldest gives way: an honest one takes milliseconds. */
+#define GC_ACCEPT_MS 2000
+#define GC_ACCEPT_MAX 128
+#define GC_ACCEPT_PER_SOURCE 8
+/* All nodes of a host, a proxy or a mesh sidecar come from here. */
+#define GC_ACCEPT_LOOPBACK 64
+/* The links are looked at in turn, so that their ticks do not come all at once. */
+#define GC_SLICES 16
+#define GC_READ_BUF 65536
+#define GC_TCP_HEADER 2u /* length bytes of a handshake packet */
+
+struct gc_conn_ops {
+	void (*on_connect)(struct gc_link *l, int uv_err);
+	void (*on_bytes)(struct gc_link *l, const uint8_t *p, size_t len);
+	/* The connection broke or ended; the owner closes it. */
+	void (*on_end)(struct gc_link *l, int uv_err);
+};
+
+enum gc_link_state {
+	GC_LINK_YOUNG = 0, /* connecting, or in the handshake; has ops */
+	GC_LINK_UP = 1,
+	GC_LINK_CLOSING = 2,
+};
+
+struct gc_write;
+struct gc_link {
+	uv_tcp_t tcp;
+	struct gc_node *n;
+	const struct gc_conn_ops *ops;
+	void *owner; /* of the ops; later the user's data */
+	enum gc_link_state state;
+	uint8_t quiet_quarters; /* in a row without a byte from it */
+	bool is_dialled, is_dirty, is_told, is_drained;
+	uint32_t creation;
+	uint64_t flags;
+	struct gc_buf in;	  /* the beginning of a frame, nothing most of the time */
+	struct gc_buf out;	  /* not yet handed to the kernel */
+	struct gc_write *writing; /* in libuv's hands; NULL: nothing */
+	struct gc_link *next_dirty, *prev, *next;
+	uint64_t up_mono_ms, last_out_ms;
+	uint64_t bytes_in, bytes_out, frames_in, frames_out;
+	uint64_t bytes_in_before, bytes_out_before; /* a quarter ago */
+	struct gc_fail *why;			    /* once closing */
+	char *name, *address;			    /* one allocation; NULL before it is up */
+	uint16_t port;
+	uint8_t slice;
+	UT_hash_handle hh; /* by name, from up until on_link_down */
+};
+
+/* A challenge that we have issued, for as long as its handshake lasts. */
+struct gc_challenge {
+	uint32_t value;
+	UT_hash_handle hh;
+};
+
+/* Locked memory that is left out of core dumps. */
+struct gc_secret {
+	ei_cnode cnode;
+	char cookie[EI_MAX_COOKIE_SIZE + 1];
+};
+
+struct gc_accept;
+struct gc_session;
+struct gc_epmd_host;
+struct gc_node {
+	struct gc_node_config c; /* strings: see below */
+	char *name;
+	struct gc_secret *secret;
+	struct gc_transport *transport;
+	uint32_t creation;
+	bool is_creation_fixed, is_closing, is_registered;
+	bool is_ready; /* to dial: EPMD has answered once, or has had its time */
+	struct gc_timers timers;
+	uv_tcp_t listener;
+	uv_check_t check;
+	uv_prepare_t prepare;
+	int n_handles; /* of the node itself, not closed yet */
+	size_t n_conns; /* gc_link not freed yet */
+	size_t n_up;	/* of them links */
+	uint16_t port;
+	struct gc_epmd_reg *reg;
+	struct gc_timer epmd_timer, pump_timer, tick_timer, flush_timer;
+	uint8_t *read_buf;
+
+	struct gc_link *links; /* by name */
+	struct gc_link *slices[GC_SLICES];
+	uint8_t next_slice, tick_slice;
+	struct gc_link *dirty; /* have something to write */
+	struct gc_challenge *challenges;
+
+	struct gc_session *sessions; /* dials by name */
+	struct gc_session *queue;    /* not started yet */
+	size_t n_sessions, n_young;
+	struct gc_epmd_host *epmd_hosts;
+
+	struct gc_accept *accepts; /* oldest first */
+	size_t n_accepts;
+	struct gc_trouble *trouble;
+
+	uint32_t next_pid;
+	uint64_t next_ref;
+	struct gc_node_stats stats;
+	void (*closed)(void *arg);
+	void *closed_arg;
+};
+
+/* ---- node.c ---- */
+void gc_node_fix_creation(struct gc_node *n); /* it is about to leave the process */
+void gc_challenge_add(struct gc_node *n, struct gc_challenge *c, uint32_t value);
+void gc_challenge_drop(struct gc_node *n, struct gc_challenge *c); /* fine if it was never added */
+bool gc_challenge_is_ours(const struct gc_node *n, uint32_t value);
+void gc_node_conn_gone(struct gc_node *n);
+uint64_t gc_node_quarter_ms(const struct gc_node *n); /* of net_ticktime */
+void gc_node_tick_start(struct gc_node *n);	      /* there is a link to look after */
+
+/* ---- conn.c: a socket with a queue ---- */
+/* NULL: out of memory (or descriptors). ops and owner may be changed until it is up. */
+struct gc_link *gc_conn_create(struct gc_node *n, const struct gc_conn_ops *ops, void *owner);
+/* ops->on_connect comes, unless it fails at once (negative gc_err) or is closed before. */
+int gc_conn_connect(struct gc_link *l, const union gc_addr *addr);
+int gc_conn_accept(struct gc_link *l, uv_stream_t *listener);
+/* The remote address; one of IPv4 that came in over IPv6 is told as what it is. False: unknown. */
+bool gc_conn_peer(const struct gc_link *l, union gc_addr *addr_r);
+void gc_conn_read(struct gc_link *l, bool on);
+/* Copies; it leaves at the end of this turn of the loop. Never calls back. */
+void gc_conn_write(struct gc_link *l, const void *bytes, size_t len);
+/* Sends what it can at once, closes, calls no ops any more. */
+void gc_conn_close(struct gc_link *l);
+/* The same for len bytes that the caller has put into l->out itself. */
+void gc_conn_wrote(struct gc_link *l, size_t len);
+size_t gc_conn_queued(const struct gc_link *l);
+void gc_conn_flush_all(struct gc_node *n);
+
+/* ---- link.c ---- */
+/* The handshake is done: tells down an older link of that name, then up. What is known of the peer is
+ * copied. */
+struct gc_peer_facts {
+	const char *name;
+	uint64_t flags;
+	uint32_t creation;
+};
+/* 0, or GC_ENOMEM (then the connection still belongs to its owner). */
+int gc_link_up(struct gc_link *l, const struct gc_peer_facts *peer, bool is_dialled);
+/* Bytes of frames. */
+void gc_link_input(struct gc_link *l, const uint8_t *p, size_t len);
+void gc_link_ended(struct gc_link *l, int uv_err);
+void gc_link_tick(struct gc_link *l);
+/* Tells on_link_down if it has not been told. */
+void gc_link_tell_down(struct gc_link *l);
+/* One look at it each quarter of net_ticktime. */
+void gc_link_quarter(struct gc_link *l);
+
+/* ---- dial.c ---- */
+enum gc_incoming { GC_INCOMING_OK = 0, GC_INCOMING_SIMULTANEOUS = 1, GC_INCOMING_NOK = 2 };
+/* A connection claims to come from that node; what to answer by OTP's tie-break. If not NOK, a dial of ours
+ * is held until gc_dial_incoming_over (success: the link is up). */
+enum gc_incoming gc_dial_incoming(struct gc_node *n, const char *name);
+void gc_dial_incoming_over(struct gc_node *n, const char *name);
+/* l is up: whoever dials that name has what it wanted. */
+void gc_dial_link_up(struct gc_node *n, struct gc_link *l);
+void gc_dial_pump(struct gc_node *n);
+void gc_dial_close_all(struct gc_node *n);
+
+/* ---- race.c: the addresses of a host, the first to connect wins ---- */
+struct gc_race;
+struct gc_race_config {
+	struct gc_node *n;
+	const char *name;	/* node name; borrowed */
+	const union gc_addr *addr; /* copied; NULL: resolve the host part */
+	uint16_t port;		/* 0: ask EPMD */
+	bool hidden_ok;
+	uint64_t timeout_ms; /* for EPMD's answers */
+	void *arg;
+	/* One has connected: the connection is the callee's. */
+	void (*on_won)(void *arg, struct gc_link *l);
+	/* None did; fail as in gc_race_fail. */
+	void (*on_lost)(void *arg);
+};
+/* Calls back on a later turn. NULL: out of memory. */
+struct gc_race *gc_race_start(const struct gc_race_config *c);
+/* After on_won: that one was no good for this reason; goes on with the addresses not yet tried. */
+void gc_race_go_on(struct gc_race *r, const struct gc_fail *fail);
+void gc_race_allow_hidden(struct gc_race *r);
+void gc_race_cancel(struct gc_race *r); /* NULL is fine */
+/* The most telling failure so far; err 0: none. */
+const struct gc_fail *gc_race_fail(const struct gc_race *r);
+/* The address tried last, its port, and how far that came. */
+enum gc_stage gc_race_where(const struct gc_race *r, char *address_r, size_t len, uint16_t *port_r);
+
+/* ---- lookup.c: EPMD lookups, few at a time for each EPMD ---- */
+struct gc_lookup;
+/* Calls back once, on a later turn. NULL: out of memory. */
+struct gc_lookup *gc_lookup_start(struct gc_node *n, const union gc_addr *addr, const char *name,
+				  uint64_t timeout_ms, gc_epmd_port_cb cb, void *arg);
+void gc_lookup_cancel(struct gc_lookup *l); /* NULL is fine */
+
+/* ---- accept.c ---- */
+void gc_accept_on_connection(uv_stream_t *listener, int status);
+void gc_accept_close_all(struct gc_node *n);
 
 #endif

@@ -1,0 +1,272 @@
+/* A connection as the node sees it: a socket with a queue. Bytes in go to whoever owns it at the time, or
+ * to link.c once it is up; bytes out are gathered and leave together at the end of each turn of the loop.
+ * Owner: the struct frees itself when its handle has closed. Loop thread. */
+#include "node_priv.h"
+
+#include "check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct gc_write {
+	uv_write_t req;
+	struct gc_link *link;
+	struct gc_buf buf;
+};
+
+/* ---- out ---- */
+
+static void mark_dirty(struct gc_link *l)
+{
+	if (l->is_dirty)
+		return;
+	l->is_dirty = true;
+	l->next_dirty = l->n->dirty;
+	l->n->dirty = l;
+}
+
+static void ended(struct gc_link *l, int uv_err)
+{
+	if (l->state == GC_LINK_UP)
+		gc_link_ended(l, uv_err);
+	else if (l->state == GC_LINK_YOUNG)
+		l->ops->on_end(l, uv_err);
+}
+
+static void on_written(uv_write_t *req, int status)
+{
+	struct gc_write *w = (struct gc_write *)(void *)req;
+	struct gc_link *l = w->link;
+
+	l->writing = NULL;
+	gc_buf_deinit(&w->buf);
+	free(w);
+	if (status < 0 && status != UV_ECANCELED)
+		ended(l, status);
+	else if (l->out.len > 0)
+		mark_dirty(l);
+	else if (l->is_drained && l->state == GC_LINK_UP)
+		gc_link_close(l, GC_ESHUTDOWN, "");
+}
+
+/* Hands all of l->out over to libuv, which tells when it has gone. */
+static int queue(struct gc_link *l)
+{
+	struct gc_write *w = malloc(sizeof(*w));
+	uv_buf_t buf;
+	int err;
+
+	if (!w)
+		return UV_ENOMEM;
+	w->link = l;
+	w->buf = l->out;
+	buf = uv_buf_init((char *)w->buf.data, (unsigned)w->buf.len);
+	err = uv_write(&w->req, (uv_stream_t *)&l->tcp, &buf, 1, on_written);
+	if (err) {
+		free(w);
+		return err;
+	}
+	l->writing = w;
+	l->out = (struct gc_buf){0};
+	return 0;
+}
+
+/* 0 or a libuv error. */
+static int flush(struct gc_link *l)
+{
+	uv_buf_t buf = uv_buf_init((char *)l->out.data, (unsigned)l->out.len);
+	int n;
+
+	if (l->out.len == 0 || l->writing)
+		return 0;
+	n = uv_try_write((uv_stream_t *)&l->tcp, &buf, 1);
+	if (n < 0 && n != UV_EAGAIN)
+		return n;
+	if (n > 0 && (size_t)n == l->out.len) {
+		gc_buf_deinit(&l->out);
+		return 0;
+	}
+	if (n > 0)
+		gc_buf_consume(&l->out, (size_t)n);
+	return queue(l);
+}
+
+static void unmark(struct gc_link *l)
+{
+	struct gc_link **p = &l->n->dirty;
+
+	if (!l->is_dirty)
+		return;
+	while (*p != l)
+		p = &(*p)->next_dirty;
+	*p = l->next_dirty;
+	l->is_dirty = false;
+}
+
+void gc_conn_flush_all(struct gc_node *n)
+{
+	struct gc_link *l;
+
+	while ((l = n->dirty)) {
+		int err;
+
+		n->dirty = l->next_dirty;
+		l->is_dirty = false;
+		if (l->state == GC_LINK_CLOSING)
+			continue;
+		err = l->out.failed ? UV_ENOMEM : flush(l);
+		if (err)
+			ended(l, err);
+	}
+}
+
+void gc_conn_wrote(struct gc_link *l, size_t len)
+{
+	l->bytes_out += len;
+	l->n->stats.bytes_out += len;
+	l->last_out_ms = uv_now(l->tcp.loop);
+	mark_dirty(l);
+}
+
+void gc_conn_write(struct gc_link *l, const void *bytes, size_t len)
+{
+	gc_buf_put(&l->out, bytes, len);
+	gc_conn_wrote(l, len);
+}
+
+size_t gc_conn_queued(const struct gc_link *l)
+{
+	return l->out.len + (l->writing ? l->writing->buf.len : 0);
+}
+
+/* ---- in ---- */
+
+/* All connections read into one buffer: what is read is used up before the next read. */
+static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
+{
+	struct gc_link *l = h->data;
+
+	(void)suggested;
+	*buf = uv_buf_init((char *)l->n->read_buf, GC_READ_BUF);
+}
+
+static void on_read(uv_stream_t *s, ssize_t nread, const uv_buf_t *buf)
+{
+	struct gc_link *l = s->data;
+
+	if (nread < 0) {
+		ended(l, (int)nread);
+		return;
+	}
+	l->bytes_in += (uint64_t)nread;
+	l->n->stats.bytes_in += (uint64_t)nread;
+	if (nread == 0)
+		return;
+	if (l->state == GC_LINK_UP)
+		gc_link_input(l, (const uint8_t *)buf->base, (size_t)nread);
+	else if (l->state == GC_LINK_YOUNG)
+		l->ops->on_bytes(l, (const uint8_t *)buf->base, (size_t)nread);
+}
+
+void gc_conn_read(struct gc_link *l, bool on)
+{
+	if (on)
+		(void)uv_read_start((uv_stream_t *)&l->tcp, on_alloc, on_read);
+	else
+		(void)uv_read_stop((uv_stream_t *)&l->tcp);
+}
+
+/* ---- life ---- */
+
+struct gc_link *gc_conn_create(struct gc_node *n, const struct gc_conn_ops *ops, void *owner)
+{
+	struct gc_link *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	if (uv_tcp_init(n->c.loop, &l->tcp) != 0) {
+		free(l);
+		return NULL;
+	}
+	l->tcp.data = l;
+	l->n = n;
+	l->ops = ops;
+	l->owner = owner;
+	n->n_conns++;
+	return l;
+}
+
+static void on_connect(uv_connect_t *req, int status)
+{
+	struct gc_link *l = req->data;
+
+	free(req);
+	if (l->state != GC_LINK_YOUNG)
+		return;
+	(void)uv_tcp_nodelay(&l->tcp, 1);
+	l->ops->on_connect(l, status);
+}
+
+int gc_conn_connect(struct gc_link *l, const union gc_addr *addr)
+{
+	uv_connect_t *req = malloc(sizeof(*req));
+	int err;
+
+	if (!req)
+		return GC_ENOMEM;
+	req->data = l;
+	err = uv_tcp_connect(req, &l->tcp, &addr->sa, on_connect);
+	if (err)
+		free(req);
+	return gc_err_from_uv(err);
+}
+
+int gc_conn_accept(struct gc_link *l, uv_stream_t *listener)
+{
+	int err = uv_accept(listener, (uv_stream_t *)&l->tcp);
+
+	if (err == 0)
+		(void)uv_tcp_nodelay(&l->tcp, 1);
+	return gc_err_from_uv(err);
+}
+
+bool gc_conn_peer(const struct gc_link *l, union gc_addr *addr_r)
+{
+	union gc_addr addr = {0};
+	int len = sizeof(addr);
+
+	if (uv_tcp_getpeername(&l->tcp, &addr.sa, &len) != 0)
+		return false;
+	*addr_r = addr;
+	if (addr.sa.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&addr.in6.sin6_addr)) {
+		*addr_r = (union gc_addr){.in = {.sin_family = AF_INET, .sin_port = addr.in6.sin6_port}};
+		memcpy(&addr_r->in.sin_addr, &addr.in6.sin6_addr.s6_addr[12], 4);
+	}
+	return true;
+}
+
+static void on_closed(uv_handle_t *h)
+{
+	struct gc_link *l = h->data;
+	struct gc_node *n = l->n;
+
+	gc_link_tell_down(l);
+	GC_REQUIRE(!l->writing);
+	gc_buf_deinit(&l->in);
+	gc_buf_deinit(&l->out);
+	free(l->why);
+	free(l->name);
+	free(l);
+	gc_node_conn_gone(n);
+}
+
+void gc_conn_close(struct gc_link *l)
+{
+	if (l->state == GC_LINK_CLOSING)
+		return;
+	if (uv_is_writable((uv_stream_t *)&l->tcp))
+		(void)flush(l); /* a last word, as a refusal; what does not leave now is lost */
+	l->state = GC_LINK_CLOSING;
+	unmark(l);
+	uv_close((uv_handle_t *)&l->tcp, on_closed);
+}
