@@ -54,30 +54,35 @@ struct gc_config {
 	enum gc_log_level log_level;
 };
 
-/* From a term: a list of options, or a sys.config (a list of {App, Options}, from which gen_cluster is
- * taken). file: for errors, may be NULL. The term is copied as far as needed. */
+/* From a term: a list (or map) of options, {gen_cluster, Options}, or a sys.config (a list of
+ * {App, Options}, from which gen_cluster is taken). file: for errors, may be NULL. The term is copied;
+ * lines are told only by gc_config_from_file. */
 int gc_config_from_term(const struct gc_term *t, const char *file, struct gc_config **config_r,
 			char *err, size_t err_len);
-/* Reads and parses a file (at most 1 MiB), then as above. */
+/* Reads and parses a regular file (at most 1 MiB), then as above. Blocks for the read. */
 int gc_config_from_file(const char *file, struct gc_config **config_r, char *err, size_t err_len);
-/* All defaults. */
+/* All defaults; is_empty is false. */
 int gc_config_default(struct gc_config **config_r);
-/* Sets one option from text: `--KEY VALUE`, or GEN_CLUSTER_KEY. origin names it in errors. Node names, paths and
- * numbers may be given bare, anything else as Erlang text. */
+/* Sets one option from text: `--KEY VALUE`, or GEN_CLUSTER_KEY; over what it was. origin stands in errors
+ * for file and key. Node names, addresses, paths and numbers may be given bare, anything else as
+ * Erlang text. A map is set as a whole. With discovery, it is not empty any more. */
 int gc_config_set(struct gc_config *c, const char *key, const char *value, const char *origin,
 		  char *err, size_t err_len);
-/* Applies every GEN_CLUSTER_* variable; unknown ones are errors. */
+/* Applies every GEN_CLUSTER_* variable; unknown ones are errors, but those that Kubernetes sets for a
+ * service of that name (.._PORT*, .._SERVICE_*), GEN_CLUSTER_PLUGIN_DIR and GEN_CLUSTER_PROGRAM.
+ * ERL_DIST_PORT becomes dist_port if that is not given. */
 int gc_config_from_env(struct gc_config *c, char *const *envp, char *err, size_t err_len);
 void gc_config_destroy(struct gc_config *c);
-/* The `config` request: a map of all options, no secrets. */
+/* The `config` request: a map of all options, no secrets: of plugins only the names. */
 void gc_config_put(const struct gc_config *c, struct gc_buf *etf);
 /* Help text of all options, for --help and the manual page check. */
 typedef void (*gc_config_row_cb)(void *arg, const char *key, const char *type, const char *dflt,
 				 const char *help);
 void gc_config_each_row(gc_config_row_cb cb, void *arg);
 
-/* The cookie: `file`, else $HOME/.erlang.cookie; refused if others may read it (as erl does: mode must not grant
- * group or other anything), empty, over 255 characters, or with characters erl refuses. cookie_r: 256 bytes; wipe it after use. */
+/* The cookie: `file`, else $HOME/.erlang.cookie (else that of XDG_CONFIG_HOME, as erl does); refused if
+ * others may access it (as erl does: mode must not grant group or other anything), empty, over 255
+ * characters, or with characters erl refuses. cookie_r: 256 bytes; wipe it after use. */
 int gc_cookie_read(const char *file, char *cookie_r, char *err, size_t err_len);
 
 #endif

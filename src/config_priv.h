@@ -1,0 +1,67 @@
+/* Inside of config*.c: the rows of the option table and how one is set. */
+#ifndef GC_CONFIG_PRIV_H
+#define GC_CONFIG_PRIV_H
+
+#include "config.h"
+
+enum gc_row_kind {
+	GC_ROW_INT,  /* unsigned, min .. max */
+	GC_ROW_MS,   /* milliseconds, min .. max, perhaps infinity */
+	GC_ROW_REAL, /* min .. max */
+	GC_ROW_BOOL,
+	GC_ROW_NOT,	/* a boolean kept as its opposite */
+	GC_ROW_ENUM,	/* the index into choices */
+	GC_ROW_TEXT,	/* not empty */
+	GC_ROW_NODE,	/* a node name */
+	GC_ROW_ADDRESS, /* numeric */
+	GC_ROW_MAP,	/* sub rows; a boolean: whether it was given */
+	GC_ROW_SPECIAL, /* set and put */
+};
+
+struct gc_setting;
+struct gc_row {
+	const char *key;
+	const char *dflt; /* term text; NULL: not given */
+	const char *help;
+	const char *allowed; /* of SPECIAL and TEXT; made up for the others */
+	enum gc_row_kind kind;
+	bool may_be_infinite;
+	size_t at, size; /* of the member of struct gc_config */
+	uint64_t min, max;
+	const char *const *choices; /* NULL ends */
+	const struct gc_row *sub;   /* key NULL ends */
+	int (*set)(struct gc_setting *s, const struct gc_term *t);
+	void (*put)(const struct gc_config *c, struct gc_buf *etf);
+};
+
+/* One value on its way into the configuration. */
+struct gc_setting {
+	struct gc_config *c;
+	const char *file;		/* where it comes from, may be NULL ... */
+	const char *origin;		/* ... or what stands for file, line and key */
+	const struct gc_row *row, *sub; /* sub: within a map */
+	char *err;
+	size_t err_len;
+};
+
+extern const struct gc_row gc_rows[]; /* key NULL ends */
+#define GC_ROWS_MAX 64
+
+const struct gc_row *gc_row_find(const struct gc_row *rows, const char *key);
+/* What may be given, as part of a sentence. */
+void gc_row_describe(const struct gc_row *row, char *text, size_t len);
+/* Sets s->row from a term whose strings outlive s->c. */
+int gc_row_set(struct gc_setting *s, const struct gc_term *t);
+void gc_row_put(const struct gc_row *row, const struct gc_config *c, struct gc_buf *etf);
+
+/* Failures, all GC_EINVAL (or GC_ENOMEM). t: the culprit, may be NULL. */
+int gc_setting_fail(const struct gc_setting *s, const struct gc_term *t, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+int gc_setting_no_memory(const struct gc_setting *s);
+/* "VALUE: must be WHAT IS ALLOWED" */
+int gc_setting_refuse(const struct gc_setting *s, const struct gc_term *t);
+/* "KEY: unknown option (did you mean ..)" of these rows. */
+int gc_setting_unknown(const struct gc_setting *s, const struct gc_term *t, const char *key,
+		       const struct gc_row *rows);
+
+#endif
