@@ -14,7 +14,7 @@ AC_DEFUN([GC_COMPILER_FLAGS], [
   GC_LDFLAGS="-pthread"
   for flag in -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
     -Wold-style-definition -Wpointer-arith -Wcast-qual -Wwrite-strings -Wformat=2 -Wundef \
-    -Wnull-dereference -Wvla -Wimplicit-fallthrough; do
+    -Wnull-dereference -Wvla; do
     GC_TRY_FLAG([GC_CFLAGS], [$flag])
   done
   AS_IF([test "$enable_werror" = yes], [GC_CFLAGS="$GC_CFLAGS -Werror"])

@@ -78,8 +78,6 @@ static int check_dist(const struct report *r, struct gc_dist *to, const struct g
 		return missing(r, "dist", "connect");
 	if (!to->disconnect)
 		return missing(r, "dist", "disconnect");
-	if (!to->members)
-		return missing(r, "dist", "members");
 	return to->close ? 0 : missing(r, "dist", "close");
 }
 

@@ -192,7 +192,8 @@ struct gc_dist {
 	/* Joins / leaves peer->node; ends in finish(GC_COMPLETE) or finish(GC_ERROR, reason). */
 	int (*connect)(void *self, struct gc_request *, const struct gc_peer *);
 	int (*disconnect)(void *self, struct gc_request *, const struct gc_peer *);
-	/* The whole set: add_peer()*, finish. Asked when the owner is back and at each refresh. */
+	/* optional: the whole set: add_peer()*, finish. Asked when the owner is back and at each
+	 * refresh. */
 	int (*members)(void *self, struct gc_request *);
 	void (*cancel)(void *self, struct gc_request *); /* optional, as above */
 	void (*on_owner)(void *self, int up);		 /* optional: our link to the owner */
