@@ -495,6 +495,11 @@ static struct gc_session *session_create(struct gc_node *n, const char *name, co
 	s->port = port;
 	s->has_addr = address && gc_addr_parse(&s->addr, address, 0);
 	HASH_ADD_KEYPTR(hh, n->sessions, s->name, strlen(s->name), s);
+	if (!s->hh.tbl) {
+		free(s->name);
+		free(s);
+		return NULL;
+	}
 	DL_APPEND(n->queue, s);
 	n->n_sessions++;
 	return s;

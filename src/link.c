@@ -90,6 +90,12 @@ int gc_link_up(struct gc_link *l, const struct gc_peer_facts *peer, bool is_dial
 	if (keep_names(l, peer->name) != 0)
 		return GC_ENOMEM;
 	replace_older(n, peer->name);
+	HASH_ADD_KEYPTR(hh, n->links, l->name, strlen(l->name), l);
+	if (!l->hh.tbl) {
+		free(l->name);
+		l->name = NULL;
+		return GC_ENOMEM;
+	}
 	n->n_up++;
 	l->state = GC_LINK_UP;
 	l->ops = NULL;
@@ -101,7 +107,6 @@ int gc_link_up(struct gc_link *l, const struct gc_peer_facts *peer, bool is_dial
 	l->slice = n->next_slice;
 	n->next_slice = (uint8_t)((n->next_slice + 1) % GC_SLICES);
 	DL_APPEND(n->slices[l->slice], l);
-	HASH_ADD_KEYPTR(hh, n->links, l->name, strlen(l->name), l);
 	gc_node_tick_start(n);
 	if (n->c.on_link_up)
 		n->c.on_link_up(n->c.arg, l);

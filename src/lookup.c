@@ -37,6 +37,10 @@ static struct gc_epmd_host *host_of(struct gc_node *n, const union gc_addr *addr
 	h->n = n;
 	h->addr = *addr;
 	HASH_ADD(hh, n->epmd_hosts, addr, sizeof(*addr), h);
+	if (!h->hh.tbl) {
+		free(h);
+		return NULL;
+	}
 	return h;
 }
 

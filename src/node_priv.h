@@ -13,9 +13,10 @@
 #include "timers.h"
 #include "transport.h"
 
-/* The default of uthash falls through cases, which clang does not let pass. */
-#define HASH_FUNCTION(keyptr, keylen, hashv) HASH_FNV(keyptr, keylen, hashv)
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
+#undef uthash_nonfatal_oom
+#define uthash_nonfatal_oom(element) ((void)(element)) /* its hh.tbl is NULL then */
 #include <uv.h>
 
 /* Dials younger than GC_YOUNG_MS at once: enough to hide the delay of a network, few enough to bound what

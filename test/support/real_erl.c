@@ -152,7 +152,8 @@ static void on_told(uv_write_t *req, int status)
 	free(req);
 }
 
-static void tell(struct real_erl *e, const char *fmt, va_list ap)
+static __attribute__((format(printf, 2, 0))) void tell(struct real_erl *e, const char *fmt,
+						       va_list ap)
 {
 	struct telling *t = calloc(1, sizeof(*t));
 	int n = vsnprintf(t->text, sizeof(t->text) - 3, fmt, ap);
