@@ -280,7 +280,7 @@ static void dial_failed(struct gc_cluster *c, struct gc_known *n, const struct g
 		n->hidden = true;
 		n->before_ms = gc_add_ms(c->now_ms, gc_known_max_pause(c, n));
 	} else {
-		gc_known_failed_once(c, n);
+		gc_known_failed(c, n);
 	}
 }
 
@@ -412,7 +412,7 @@ static void join_ended(struct gc_cluster *c, struct gc_known *n, const struct gc
 	if (fail && fail->err) {
 		gc_known_note(c, n, fail);
 		if (n->linked) /* else that is why, and has been counted */
-			gc_known_failed_once(c, n);
+			gc_known_failed(c, n);
 	} else if (!n->dist_told) {
 		connected(n);
 	}

@@ -189,8 +189,9 @@ static void drop_spare(struct gc_cluster *c, struct gc_known *n)
 		n->closing = true;
 		gc_queue_push(c, GC_DO_CLOSE_LINK, n, NULL);
 	}
-	/* gone, or about to: what becomes of it later is no business of ours */
-	if (!n->connected && !n->orphan && !n->joining && !n->leaving && (n->closing || !n->linked))
+	/* Carried out: what becomes of it later is no business of ours. */
+	if (!n->connected && !n->orphan && !n->joining && !n->leaving &&
+	    (!n->linked || must_go(c, n)))
 		n->removed = false;
 }
 
