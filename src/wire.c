@@ -35,13 +35,6 @@ static void dial_failed(struct gc_daemon *d, const char *node, int err)
 	gc_cluster_dialled(d->cluster, node, &fail, NULL, 0, gc_now(d));
 }
 
-static bool is_subscriber_or_owner(struct gc_daemon *d, const char *node)
-{
-	struct gc_peer_view v;
-
-	return !gc_cluster_get(d->cluster, node, &v);
-}
-
 static void do_dial(struct gc_daemon *d, const struct gc_action *a)
 {
 	struct dialling *dialling = calloc(1, sizeof(*dialling));
@@ -54,7 +47,7 @@ static void do_dial(struct gc_daemon *d, const struct gc_action *a)
 	}
 	dialling->daemon = d;
 	dialling->dial = gc_node_dial(d->node, dialling->node, address, a->port,
-				      is_subscriber_or_owner(d, dialling->node),
+				      a->hidden_ok,
 				      d->config->connect_timeout_ms, on_dialled, dialling);
 	if (!dialling->dial) {
 		dial_failed(d, dialling->node, GC_ENOMEM);
@@ -236,10 +229,11 @@ void gc_wire_on_link_down(void *arg, struct gc_link *link, const struct gc_fail 
 	gc_log(gc_wire_is_owner(d, name) ? GC_LOG_WARNING : GC_LOG_INFO,
 	       gc_wire_is_owner(d, name) ? "owner" : "link", "%s is down: %s", name, text);
 	gc_subscribers_link_down(d->subscribers, link);
-	gc_dist_link(d->dist, name, false, gc_err_name(why->err));
-	gc_rpc_link_down(d->rpc, link, why);
+	/* first, so that no member counts as lost by itself, whatever the backend says of it */
 	if (gc_wire_is_owner(d, name) && gc_dist_needs_owner(d->dist))
 		gc_cluster_dist(d->cluster, false, gc_now(d));
+	gc_dist_link(d->dist, name, false, gc_err_name(why->err));
+	gc_rpc_link_down(d->rpc, link, why);
 	gc_cluster_link(d->cluster, name, false, false, why, gc_now(d));
 	gc_wire_pump(d);
 }
@@ -303,8 +297,7 @@ void gc_wire_on_joined(void *arg, const char *node, bool joined, const struct gc
 	if (fail->err)
 		gc_log(GC_LOG_INFO, "dist", "%s %s: %s", joined ? "join" : "leave", node,
 		       fail->detail);
-	if (joined)
-		gc_cluster_joined(d->cluster, node, fail, gc_now(d));
+	gc_cluster_joined(d->cluster, node, fail, gc_now(d));
 	gc_wire_pump(d);
 }
 
