@@ -166,7 +166,8 @@ static struct gc_dist_host *host_of(struct gc_instance *inst)
  * one dist backend in a process. */
 static struct gc_dist_host *the_host;
 
-static void host_log(struct gc_instance *inst, int level, const char *fmt, ...)
+static __attribute__((format(printf, 3, 4))) void host_log(struct gc_instance *inst, int level,
+							     const char *fmt, ...)
 {
 	va_list ap;
 

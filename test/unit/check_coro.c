@@ -1,4 +1,5 @@
 /* coro: switching, nesting of lifetimes, stacks that are guarded, wiped, kept and given back. */
+#include "build_config.h"
 #include "coro.h"
 
 #include "err.h"
@@ -135,7 +136,7 @@ static void spy(void *arg)
 
 START_TEST(stacks_are_wiped)
 {
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef GC_SANITIZER
 	return; /* reads below the stack pointer, which it forbids */
 #endif
 	struct counter keep = {.rounds = 1};
@@ -164,7 +165,7 @@ static size_t mapped_kb(void)
 
 START_TEST(stacks_are_given_back)
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef GC_SANITIZER
 	return; /* these map memory of their own */
 #endif
 	static struct counter c[200];
@@ -220,7 +221,7 @@ int main(void)
 	tcase_add_test(t, stacks_are_their_own);
 	tcase_add_test(t, stacks_are_wiped);
 	tcase_add_test(t, stacks_are_given_back);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#ifndef GC_SANITIZER
 	if (srunner_fork_status(r) == CK_FORK)
 		tcase_add_test_raise_signal(t, the_guard_page_holds, SIGSEGV);
 #endif
