@@ -66,7 +66,7 @@ void gc_cluster_destroy(struct gc_cluster *c)
 
 static void at(struct gc_cluster *c, uint64_t now_ms)
 {
-	if (now_ms > c->now_ms)
+	if (now_ms > c->now_ms && now_ms != GC_FOREVER)
 		c->now_ms = now_ms;
 }
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ACTIONS_A_NODE 4 /* no call causes more than these for one node */
+#define ACTIONS_A_NODE 3 /* no call causes more for one node: an event, a cancel, a close */
 #define WORDS_MAX 64
 #define WORD_LEN_MAX 255 /* of an atom */
 
