@@ -4,28 +4,20 @@
  * is over when the process has exited and both pipes have ended, or DRAIN_MS after the exit (a
  * child of the command may still hold them). Each command leads a process group of its own, so that
  * all of it can be killed: SIGTERM, and SIGKILL after KILL_MS. All on the loop thread. */
-#include <gen_cluster/gc_plugin.h>
+#include "exec_priv.h"
 
 #include "../common/peer_text.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-#include <uv.h>
 
 #define KILL_MS 200
 #define DRAIN_MS 500
 #define ERRORS_MAX 1024
 #define CHUNK 65536
-
-extern char **environ;
 
 struct source {
 	const struct gc_host *host;
@@ -286,105 +278,12 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 
 /* ---- the beginning of a run ---- */
 
-static bool names_cookie(const char *entry)
-{
-	const char *equals = strchr(entry, '=');
-	size_t name_len = equals ? (size_t)(equals - entry) : strlen(entry);
-
-	for (size_t i = 0; i + 6 <= name_len; i++)
-		if (strncasecmp(entry + i, "cookie", 6) == 0)
-			return true;
-	return strstr(entry, "-setcookie") != NULL;
-}
-
-/* uv_spawn wants char *, and only reads them. */
-static char *borrow(const char *s)
-{
-	return (char *)(uintptr_t)s;
-}
-
-/* Our environment without what may hold a cookie (RELEASE_COOKIE, ERL_FLAGS="-setcookie ..."), and
- * that of the options before it: the first of one name counts. Borrowed strings. */
-static char **make_env(const struct source *s)
-{
-	size_t given = s->host->count(s->inst, "environment"), n = 0, max = given;
-
-	for (char **e = environ; e && *e; e++)
-		max++;
-	char **env = calloc(max + 1, sizeof(*env));
-	for (size_t i = 0; env && i < given; i++)
-		env[n++] = borrow(s->host->str(s->inst, "environment", i));
-	for (char **e = environ; env && e && *e; e++)
-		if (!names_cookie(*e))
-			env[n++] = *e;
-	return env;
-}
-
-/* One string is a line for the shell, several are a command and its arguments. */
-static char **make_args(const struct source *s)
-{
-	size_t given = s->host->count(s->inst, "command"), n = 0;
-	char **args = calloc(given + 3, sizeof(*args));
-
-	if (args && given == 1) {
-		args[n++] = borrow("/bin/sh");
-		args[n++] = borrow("-c");
-	}
-	for (size_t i = 0; args && i < given; i++)
-		args[n++] = borrow(s->host->str(s->inst, "command", i));
-	return args;
-}
-
-/* No descriptor of ours is the command's business. All of ours are opened that way; this is for
- * those of libraries. */
-static void close_on_exec(void)
-{
-#if defined(SYS_close_range)
-	(void)syscall(SYS_close_range, 3u, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */);
-#endif
-}
-
 static void init_stream(struct run *r, struct stream *st, size_t max)
 {
 	uv_pipe_init(r->source->host->loop, &st->pipe, 0);
 	st->pipe.data = r;
 	st->max = max;
 	r->open_handles++;
-}
-
-static int spawn(struct run *r)
-{
-	struct source *s = r->source;
-	char **args = make_args(s), **env = make_env(s);
-	uv_stdio_container_t stdio[3] = {
-	    {.flags = UV_IGNORE},
-	    {.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE,
-	     .data.stream = (uv_stream_t *)&r->out.pipe},
-	    {.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE,
-	     .data.stream = (uv_stream_t *)&r->errors.pipe},
-	};
-	uv_process_options_t o = {
-	    .exit_cb = on_process_exit,
-	    .file = args ? args[0] : NULL,
-	    .args = args,
-	    .env = env,
-	    .cwd = s->host->str(s->inst, "directory", 0),
-	    .flags = UV_PROCESS_DETACHED,
-	    .stdio_count = 3,
-	    .stdio = stdio,
-	};
-
-	int err = UV_ENOMEM;
-	if (args && env) {
-		close_on_exec();
-		r->was_spawned = true;
-		r->open_handles++;
-		err = uv_spawn(s->host->loop, &r->process, &o);
-		r->is_running = err == 0;
-	}
-	free(args);
-	free(env);
-	return err;
 }
 
 static struct run *run_new(struct source *s, struct gc_request *request)
@@ -428,7 +327,11 @@ static int refresh(void *self, struct gc_request *request)
 		return -1;
 	s->run = r;
 	s->open_runs++;
-	int err = spawn(r);
+	int err = exec_spawn(s->host, s->inst, &r->process, &r->out.pipe, &r->errors.pipe,
+			     on_process_exit);
+	r->was_spawned = r->process.type != UV_UNKNOWN_HANDLE;
+	r->open_handles += r->was_spawned;
+	r->is_running = err == 0;
 	if (err) {
 		fail_to_start(r, err);
 		return 0;
