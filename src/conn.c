@@ -18,7 +18,7 @@ struct gc_write {
 
 static void mark_dirty(struct gc_link *l)
 {
-	if (l->is_dirty)
+	if (l->is_dirty || l->state == GC_LINK_CLOSING)
 		return;
 	l->is_dirty = true;
 	l->next_dirty = l->n->dirty;
@@ -41,7 +41,9 @@ static void on_written(uv_write_t *req, int status)
 	l->writing = NULL;
 	gc_buf_deinit(&w->buf);
 	free(w);
-	if (status < 0 && status != UV_ECANCELED)
+	if (l->state == GC_LINK_CLOSING)
+		return;
+	if (status < 0)
 		ended(l, status);
 	else if (l->out.len > 0)
 		mark_dirty(l);

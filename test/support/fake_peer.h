@@ -20,8 +20,8 @@ struct fake_peer {
 	uint16_t port; /* where it listens */
 	struct wire_name theirs; /* what the node told in its handshake */
 	size_t len;
-	uint8_t in[1 << 17];
-	uint8_t packet[1 << 17]; /* of the last fake_peer_packet or _frame */
+	uint8_t in[1 << 20];
+	uint8_t packet[1 << 20]; /* of the last fake_peer_packet or _frame */
 };
 
 /* Listens on 127.0.0.1 and takes one connection at a time (an earlier one is closed). */
