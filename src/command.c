@@ -173,6 +173,7 @@ static int discover(struct gc_config *config, const char *name, const struct gc_
 				       .refresh_interval_ms = UINT64_MAX,
 				       .max_peers = config->max_peers,
 				       .owner = config->owner,
+				       .keeps_hosts = true,
 				       .cnode = cnode,
 				       .on_answer = on_answer,
 				       .arg = &asking};

@@ -29,6 +29,7 @@ struct gc_discover_config {
 	double refresh_jitter;	      /* 0.1: each interval is between 0.9 and 1.1 of it */
 	size_t max_peers;	      /* per answer */
 	const char *owner, *cnode;    /* copied; owner may be NULL */
+	bool keeps_hosts; /* without owner and node_basename, hosts are answered as they are (to look at) */
 	gc_answer_cb on_answer;
 	void *arg;
 };

@@ -17,6 +17,7 @@
 struct gc_ask *gc_ask_create(struct gc_instance *inst, bool is_push)
 {
 	const struct gc_peerset_rule rule = {inst->basenames, inst->n_basenames,
+					     inst->d->config.keeps_hosts,
 					     inst->d->config.max_peers};
 	struct gc_ask *ask = calloc(1, sizeof(*ask));
 

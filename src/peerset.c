@@ -107,7 +107,9 @@ static int reject(struct gc_peerset *s, const char *node, int err)
 		s->rejected++;
 	if (!s->first_rejected[0])
 		(void)snprintf(s->first_rejected, sizeof(s->first_rejected), "%.64s: %s",
-			       node ? node : "(no name)", gc_err_name(err));
+			       node ? node : "(no name)",
+			       err == GC_ENOTFOUND ? "a host, and no node_basename"
+						   : gc_err_name(err));
 	return err;
 }
 
@@ -143,8 +145,13 @@ static int add_named(struct gc_peerset *s, const char *node, const struct gc_pee
 static int add_host(struct gc_peerset *s, const struct gc_peer *peer)
 {
 	char node[GC_NODE_MAX + 1];
-	int rc = s->rule.n_basenames ? 0 : GC_EBADNAME;
+	int rc = 0;
 
+	if (s->rule.n_basenames == 0 && s->rule.keeps_hosts)
+		return gc_host_ok(peer->node, strlen(peer->node)) ? add_named(s, peer->node, peer)
+								  : GC_EBADNAME;
+	if (s->rule.n_basenames == 0)
+		return GC_ENOTFOUND;
 	for (size_t i = 0; rc == 0 && i < s->rule.n_basenames; i++) {
 		bool ok = gc_name_make(node, sizeof(node), s->rule.basenames[i], peer->node);
 		rc = ok ? add_named(s, node, peer) : GC_EBADNAME;

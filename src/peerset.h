@@ -4,12 +4,14 @@
 #define GC_PEERSET_H
 
 #include <gen_cluster/gc_plugin.h>
+#include <stdbool.h>
 
 struct gc_peerset;
 
 struct gc_peerset_rule {
 	const char *const *basenames; /* kept: for peers without '@', each gives a name */
 	size_t n_basenames;
+	bool keeps_hosts; /* without basenames, hosts stay hosts, else they are refused */
 	size_t max_peers;
 };
 

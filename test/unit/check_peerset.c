@@ -15,7 +15,7 @@ static const char *const basenames[] = {"web", "job"};
 
 static void make(size_t n_basenames, size_t max)
 {
-	const struct gc_peerset_rule rule = {basenames, n_basenames, max};
+	const struct gc_peerset_rule rule = {basenames, n_basenames, false, max};
 
 	set = gc_peerset_create(&rule);
 	ck_assert_ptr_nonnull(set);
@@ -77,8 +77,15 @@ START_TEST(test_hosts)
 	ck_assert_str_eq(at(4, 5)->node, "c@h");
 	teardown();
 	make(0, 10);
-	ck_assert_int_eq(add("10.0.0.1", NULL, 0), GC_EBADNAME);
+	ck_assert_int_eq(add("10.0.0.1", NULL, 0), GC_ENOTFOUND);
 	at(0, 0);
+	ck_assert_str_eq(gc_peerset_first_rejected(set), "10.0.0.1: a host, and no node_basename");
+	teardown();
+	const struct gc_peerset_rule rule = {NULL, 0, true, 10};
+	ck_assert_ptr_nonnull(set = gc_peerset_create(&rule));
+	ck_assert_int_eq(add("10.0.0.1", NULL, 0), 0);
+	ck_assert_int_eq(add("a b", NULL, 0), GC_EBADNAME);
+	ck_assert_str_eq(at(0, 1)->node, "10.0.0.1");
 }
 END_TEST
 
