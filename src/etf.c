@@ -16,9 +16,12 @@
 
 /* ---- hashes of values: equal for equal terms, whatever the encoding ---- */
 
+/* Not the same for (a, b) and (b, a). */
 static uint64_t mix(uint64_t h, uint64_t v)
 {
-	h = (h ^ v) * 0x9e3779b97f4a7c15u;
+	h = (h * 0xff51afd7ed558ccdu + 1) ^ v;
+	h ^= h >> 32;
+	h *= 0x9e3779b97f4a7c15u;
 	h ^= h >> 32;
 	h *= 0xd6e8feb86659fd93u;
 	return h ^ h >> 32;

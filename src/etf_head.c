@@ -133,13 +133,14 @@ static bool is_float_text(char *s)
 	return *s == '\0';
 }
 
-/* minor_version 0 of old releases: text, filled up with NUL. The C locale is never changed. */
+/* minor_version 0 of old releases: text, filled up with NUL; at least one of them, as an emulator reads
+ * on without. The C locale is never changed. */
 static int read_old_float(struct gc_reader *r, struct gc_head *h)
 {
 	const uint8_t *p = gc_read_bytes(r, FLOAT_LEN);
 	char text[FLOAT_LEN + 1] = "";
 
-	if (!p)
+	if (!p || !memchr(p, 0, FLOAT_LEN))
 		return GC_EPROTO;
 	memcpy(text, p, FLOAT_LEN);
 	if (!is_float_text(text))
