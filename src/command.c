@@ -219,8 +219,7 @@ int gc_command_discover(struct gc_config *config, const char *name, const char *
 
 /* ---- check ---- */
 
-/* The file is right; now its plugins and their options. */
-static int check_plugins(const struct gc_config *config, char *err, size_t err_len)
+int gc_command_check_plugins(const struct gc_config *config, char *err, size_t err_len)
 {
 	struct gc_plugin_path path = path_of(config);
 	struct asking asking = {0};
@@ -250,10 +249,13 @@ static int check_plugins(const struct gc_config *config, char *err, size_t err_l
 	return rc;
 }
 
-int gc_command_check(struct gc_config *config, bool as_json)
+int gc_command_check(struct gc_config *config, const char *file, bool as_json)
 {
-	char err[1024] = "";
-	int rc = check_plugins(config, err, sizeof(err));
+	char err[1024] = "", why[900] = "";
+	int rc = gc_command_check_plugins(config, why, sizeof(why));
+
+	if (rc)
+		(void)snprintf(err, sizeof(err), "%s: %s", file, why);
 
 	if (as_json) {
 		printf("{\"ok\":%s,", rc == 0 ? "true" : "false");

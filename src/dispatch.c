@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define MAX_ARITY 8		   /* of any control tuple of OTP 23 to 29 */
-#define MAX_REQUEST (256u * 1024)  /* bytes of arena for one request's tree */
+#define MAX_TREE (16u << 20) /* bytes of arena for one request's tree: one frame's worth of small terms */
 
 struct gc_dispatch {
 	struct gc_dispatch_config config;
@@ -47,7 +47,7 @@ static bool is_atom(struct gc_span s, const char *name)
 /* The answer to one request; what cannot even be read is answered too. */
 static void answer(struct gc_dispatch *d, struct gc_span request, struct gc_buf *reply)
 {
-	struct gc_arena *arena = gc_arena_create(MAX_REQUEST);
+	struct gc_arena *arena = gc_arena_create(MAX_TREE);
 	const struct gc_term *term;
 
 	if (arena && gc_etf_decode(arena, request.p, request.len, &term) == 0) {
@@ -114,7 +114,7 @@ static bool is_request_name(const char *f, size_t arity)
 static bool apply(struct gc_dispatch *d, struct gc_span m, struct gc_span f, struct gc_span args,
 		  struct gc_buf *result)
 {
-	struct gc_arena *arena = gc_arena_create(MAX_REQUEST);
+	struct gc_arena *arena = gc_arena_create(MAX_TREE);
 	const struct gc_term *list;
 	char function[GC_ATOM_MAX + 1];
 	struct gc_buf request = {0};

@@ -3,22 +3,41 @@
  * The smallest useful plugin: its answer is always at hand. */
 #include <gen_cluster/gc_plugin.h>
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct source {
 	const struct gc_host *host;
 	struct gc_instance *inst;
 };
 
+/* A node name or a host, by their letters; the host checks node names in full. */
+static int is_peer(const char *s)
+{
+	size_t len = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			       "0123456789._:-@");
+	const char *at = strchr(s, '@');
+
+	return len > 0 && s[len] == '\0' && (!at || (at > s && at[1] && !strchr(at + 1, '@')));
+}
+
 static int create(const struct gc_host *host, struct gc_instance *inst, void **self_r, char *err,
 		  size_t err_len)
 {
-	struct source *s = malloc(sizeof(*s));
+	size_t n = host->count(inst, "nodes");
 
-	(void)err;
-	(void)err_len;
-	if (!s)
+	for (size_t i = 0; i < n; i++)
+		if (!is_peer(host->str(inst, "nodes", i))) {
+			(void)snprintf(err, err_len, "nodes: '%s' is neither NAME@HOST nor a host",
+				       host->str(inst, "nodes", i));
+			return -1;
+		}
+	struct source *s = malloc(sizeof(*s));
+	if (!s) {
+		(void)snprintf(err, err_len, "out of memory");
 		return -1;
+	}
 	s->host = host;
 	s->inst = inst;
 	*self_r = s;
