@@ -54,8 +54,6 @@ const char *gc_settings_str(const struct gc_settings *s, const char *name, size_
 int64_t gc_settings_num(const struct gc_settings *s, const char *name, size_t i);
 /* As an Erlang map, secrets as '***'. */
 void gc_settings_put(const struct gc_settings *s, struct gc_buf *etf);
-/* True if the two hold the same values: a reload keeps such an instance. */
-bool gc_settings_equal(const struct gc_settings *a, const struct gc_settings *b);
 /* What an option allows, for messages and help: "an integer from 1 to 65535". */
 void gc_option_describe(const struct gc_option *o, char *buf, size_t len);
 /* The nearest of the known names to a misspelt one, or NULL (also used by config.c). */

@@ -348,34 +348,6 @@ int64_t gc_settings_num(const struct gc_settings *s, const char *name, size_t i)
 	return v ? v->num : 0;
 }
 
-static bool value_equal(const struct gc_value *a, const struct gc_value *b)
-{
-	if (!a->str || !b->str)
-		return !a->str && !b->str && a->num == b->num;
-	return strcmp(a->str, b->str) == 0;
-}
-
-static bool row_equal(const struct row *a, const struct row *b)
-{
-	if (strcmp(a->option->name, b->option->name) != 0 || a->is_given != b->is_given ||
-	    a->option->type != b->option->type || a->n != b->n)
-		return false;
-	for (size_t i = 0; i < a->n; i++)
-		if (!value_equal(&a->values[i], &b->values[i]))
-			return false;
-	return true;
-}
-
-bool gc_settings_equal(const struct gc_settings *a, const struct gc_settings *b)
-{
-	if (a->n != b->n)
-		return false;
-	for (size_t i = 0; i < a->n; i++)
-		if (!row_equal(&a->rows[i], &b->rows[i]))
-			return false;
-	return true;
-}
-
 /* ---- as a map ---- */
 
 static void put_row(const struct row *row, struct gc_buf *etf)

@@ -221,7 +221,7 @@ START_TEST(test_handle_full)
 END_TEST
 
 /* Flags are set from another thread while the place is used again and again. */
-static struct gc_request *volatile shared;
+static struct gc_request *_Atomic shared;
 
 static void flag_it(void *arg)
 {

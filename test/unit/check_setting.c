@@ -208,26 +208,6 @@ START_TEST(test_wrong_default)
 }
 END_TEST
 
-START_TEST(test_equal)
-{
-	struct gc_settings *a, *b;
-
-	taken("#{domain => x, port => 1}");
-	a = s;
-	s = NULL;
-	taken("[{port, 1}, {domain, [\"x\"]}]");
-	b = s;
-	s = NULL;
-	ck_assert(gc_settings_equal(a, b));
-	gc_settings_destroy(b);
-	taken("#{domain => x, port => 2}");
-	ck_assert(!gc_settings_equal(a, s));
-	taken("#{domain => x}");
-	ck_assert(!gc_settings_equal(a, s));
-	gc_settings_destroy(a);
-}
-END_TEST
-
 /* What came over the port is read like what came as text: a list of small integers is a string
  * there. */
 START_TEST(test_from_etf)
@@ -311,7 +291,6 @@ int main(void)
 	tcase_add_test(t, test_unknown);
 	tcase_add_test(t, test_shared);
 	tcase_add_test(t, test_wrong_default);
-	tcase_add_test(t, test_equal);
 	tcase_add_test(t, test_from_etf);
 	tcase_add_test(t, test_put);
 	tcase_add_test(t, test_nearest);
