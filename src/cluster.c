@@ -3,8 +3,6 @@
  * Owner of its data: struct gc_cluster. Loop thread. */
 #include "cluster_priv.h"
 
-#include "name.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,8 +17,6 @@ static void take_config(struct gc_cluster *c, const struct gc_cluster_config *co
 	c->config = *config;
 	c->config.self = self;
 	c->config.owner = owner;
-	if (c->config.confirm_removal == 0)
-		c->config.confirm_removal = 1;
 	if (c->config.reconnect_min_ms == 0)
 		c->config.reconnect_min_ms = 1;
 	if (c->config.reconnect_max_ms < c->config.reconnect_min_ms)
@@ -64,7 +60,7 @@ void gc_cluster_destroy(struct gc_cluster *c)
 	free(c);
 }
 
-static void at(struct gc_cluster *c, uint64_t now_ms)
+void gc_cluster_at(struct gc_cluster *c, uint64_t now_ms)
 {
 	if (now_ms > c->now_ms && now_ms != GC_FOREVER)
 		c->now_ms = now_ms;
@@ -75,7 +71,7 @@ void gc_cluster_configure(struct gc_cluster *c, const struct gc_cluster_config *
 {
 	struct gc_known *n, *next;
 
-	at(c, now_ms);
+	gc_cluster_at(c, now_ms);
 	take_config(c, config);
 	HASH_ITER(hh, c->nodes, n, next)
 	{
@@ -88,146 +84,16 @@ void gc_cluster_configure(struct gc_cluster *c, const struct gc_cluster_config *
 	gc_cluster_run(c);
 }
 
-static bool is_ourselves(const struct gc_cluster *c, const char *name)
+bool gc_cluster_is_ourselves(const struct gc_cluster *c, const char *name)
 {
 	return (c->config.self && strcmp(name, c->config.self) == 0) ||
 	       (c->config.owner && strcmp(name, c->config.owner) == 0);
-}
-
-/* ---- answers ---- */
-static void unname(struct gc_cluster *c, struct gc_naming *g)
-{
-	struct gc_known *n = g->node;
-
-	gc_naming_remove(c, g);
-	if (!n->namings) {
-		n->removed = true;
-		n->removed_ms = c->now_ms;
-	}
-	gc_known_step(c, n);
-}
-
-static void unname_stale(struct gc_cluster *c, struct gc_source *s)
-{
-	for (struct gc_naming *g = s->namings, *next; g; g = next) {
-		next = g->next;
-		if (g->round != s->round)
-			unname(c, g);
-	}
-}
-
-/* Marks the peers that s named before. */
-static void renew(struct gc_cluster *c, struct gc_source *s, const struct gc_peer *peers, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		struct gc_known *k = gc_known_find(c, peers[i].node);
-		struct gc_naming *g = k ? gc_naming_find(k, s) : NULL;
-
-		if (!g)
-			continue;
-		g->round = s->round;
-		gc_naming_update(g, &peers[i]);
-	}
-}
-
-/* False: over budget, or out of memory. */
-static bool name_peer(struct gc_cluster *c, struct gc_source *s, const struct gc_peer *peer)
-{
-	struct gc_known *n = gc_known_find(c, peer->node);
-
-	if (n && gc_naming_find(n, s))
-		return true;
-	if ((!n || !n->is_peer) && c->n_peers >= c->config.max_peers)
-		return false;
-	n = gc_known_get(c, peer->node);
-	if (!n)
-		return false;
-	bool ok = gc_naming_add(c, n, s, peer);
-	if (ok)
-		n->removed = false;
-	gc_known_step(c, n);
-	return ok;
-}
-
-static bool is_acceptable(const struct gc_cluster *c, const char *name)
-{
-	return gc_name_ok(name, strlen(name)) && !is_ourselves(c, name);
-}
-
-static size_t name_peers(struct gc_cluster *c, struct gc_source *s, const struct gc_peer *peers,
-			 size_t n)
-{
-	size_t refused = 0;
-
-	for (size_t i = 0; i < n; i++)
-		if (is_acceptable(c, peers[i].node) && !name_peer(c, s, &peers[i]))
-			refused++;
-	return refused;
-}
-
-/* An empty answer of a source that had peers is not believed at once. */
-static bool is_believed(const struct gc_cluster *c, struct gc_source *s, enum gc_quality quality,
-			bool has_names)
-{
-	if (has_names) {
-		s->empties = 0;
-		return true;
-	}
-	if (quality != GC_COMPLETE || s->n == 0 || ++s->empties < c->config.confirm_removal)
-		return false;
-	s->empties = 0;
-	return true;
-}
-
-static bool has_name(const struct gc_peer *peers, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (gc_name_ok(peers[i].node, strlen(peers[i].node)))
-			return true;
-	return false;
-}
-
-size_t gc_cluster_answer(struct gc_cluster *c, const char *instance, enum gc_quality quality,
-			 const char *reason, const struct gc_peer *peers, size_t n, uint64_t now_ms)
-{
-	size_t refused = 0;
-
-	(void)reason; /* an NXDOMAIN is an empty answer like any other */
-	at(c, now_ms);
-	if (quality == GC_COMPLETE || quality == GC_PARTIAL) {
-		struct gc_source *s = gc_source_get(c, instance);
-
-		if (!s)
-			refused = n;
-		else if (is_believed(c, s, quality, has_name(peers, n))) {
-			s->round += quality == GC_COMPLETE ? 1 : 0;
-			renew(c, s, peers, n);
-			unname_stale(c, s); /* first, as it makes room in the budget */
-			refused = name_peers(c, s, peers, n);
-		}
-	}
-	gc_cluster_run(c);
-	return refused;
-}
-
-void gc_cluster_drop_instance(struct gc_cluster *c, const char *instance, uint64_t now_ms)
-{
-	struct gc_source *s = gc_source_find(c, instance);
-
-	at(c, now_ms);
-	if (s) {
-		s->round++;
-		unname_stale(c, s);
-		gc_source_drop(c, s);
-	}
-	gc_cluster_run(c);
 }
 
 /* ---- dials and links ---- */
 static void link_up(struct gc_cluster *c, struct gc_known *n, bool hidden)
 {
 	n->linked = true;
-	n->closing = false;
 	n->hidden = hidden;
 	n->link_dialled = n->dialling;
 	n->link_since_ms = c->now_ms;
@@ -256,7 +122,7 @@ void gc_cluster_link(struct gc_cluster *c, const char *node, bool up, bool hidde
 {
 	struct gc_known *n;
 
-	at(c, now_ms);
+	gc_cluster_at(c, now_ms);
 	if (c->config.self && strcmp(node, c->config.self) == 0)
 		return;
 	n = up ? gc_known_get(c, node) : gc_known_find(c, node);
@@ -296,7 +162,7 @@ void gc_cluster_dialled(struct gc_cluster *c, const char *node, const struct gc_
 {
 	struct gc_known *n = gc_known_find(c, node);
 
-	at(c, now_ms);
+	gc_cluster_at(c, now_ms);
 	if (n && n->dialling) {
 		set_place(n, address, port);
 		if (fail && fail->err)
@@ -314,7 +180,7 @@ int gc_cluster_want_link(struct gc_cluster *c, const char *node, const char *add
 {
 	int err = 0;
 
-	at(c, now_ms);
+	gc_cluster_at(c, now_ms);
 	if (want)
 		err = gc_known_want(c, node, address, port);
 	else
@@ -326,7 +192,6 @@ int gc_cluster_want_link(struct gc_cluster *c, const char *node, const char *add
 /* ---- joins and members ---- */
 static void connected(struct gc_known *n)
 {
-	n->dist_told = true;
 	n->connected = true;
 	if (!n->linked)
 		n->hidden =
@@ -338,7 +203,7 @@ static void disconnected(struct gc_cluster *c, struct gc_known *n, const char *r
 	bool was_member = n->member,
 	     proven = was_member && c->now_ms - n->member_since_ms >= GC_STABLE_MS;
 
-	n->dist_told = true;
+	n->dist_lost = true;
 	n->connected = n->orphan = false;
 	if (!was_member)
 		return;
@@ -362,8 +227,8 @@ static void change_member(struct gc_cluster *c, struct gc_known *n, bool up, con
 void gc_cluster_member(struct gc_cluster *c, const char *node, bool up, const char *reason,
 		       uint64_t now_ms)
 {
-	at(c, now_ms);
-	if (!is_ourselves(c, node)) {
+	gc_cluster_at(c, now_ms);
+	if (!gc_cluster_is_ourselves(c, node)) {
 		struct gc_known *n = up ? gc_known_get(c, node) : gc_known_find(c, node);
 
 		if (n && (n->connected != up || (n->orphan && c->dist_up)))
@@ -377,10 +242,10 @@ void gc_cluster_members(struct gc_cluster *c, const char *const *nodes, size_t c
 {
 	struct gc_known *n, *next;
 
-	at(c, now_ms);
+	gc_cluster_at(c, now_ms);
 	c->members_round++;
 	for (size_t i = 0; i < count; i++) {
-		n = is_ourselves(c, nodes[i]) ? NULL : gc_known_get(c, nodes[i]);
+		n = gc_cluster_is_ourselves(c, nodes[i]) ? NULL : gc_known_get(c, nodes[i]);
 		if (!n)
 			continue;
 		n->seen = c->members_round;
@@ -398,7 +263,7 @@ static void left(struct gc_cluster *c, struct gc_known *n, const struct gc_fail 
 	if (fail && fail->err) {
 		gc_known_note(c, n, fail);
 		gc_known_failed(c, n);
-	} else if (!n->dist_told && n->connected) {
+	} else if (!n->dist_lost && n->connected) {
 		disconnected(c, n, "removed");
 	}
 	n->leaving = false;
@@ -413,7 +278,7 @@ static void join_ended(struct gc_cluster *c, struct gc_known *n, const struct gc
 		gc_known_note(c, n, fail);
 		if (n->linked) /* else that is why, and has been counted */
 			gc_known_failed(c, n);
-	} else if (!n->dist_told) {
+	} else if (!n->dist_lost) {
 		connected(n);
 	}
 }
@@ -423,7 +288,7 @@ void gc_cluster_joined(struct gc_cluster *c, const char *node, const struct gc_f
 {
 	struct gc_known *n = gc_known_find(c, node);
 
-	at(c, now_ms);
+	gc_cluster_at(c, now_ms);
 	if (n && (n->leaving || n->joining)) {
 		if (n->leaving)
 			left(c, n, fail);
@@ -449,7 +314,7 @@ void gc_cluster_dist(struct gc_cluster *c, bool available, uint64_t now_ms)
 {
 	struct gc_known *n, *next;
 
-	at(c, now_ms);
+	gc_cluster_at(c, now_ms);
 	if (c->dist_up != available) {
 		c->dist_up = available;
 		c->stable_since_ms = c->now_ms;
@@ -470,7 +335,7 @@ void gc_cluster_hurry(struct gc_cluster *c, uint64_t now_ms)
 {
 	struct gc_known *n, *next;
 
-	at(c, now_ms);
+	gc_cluster_at(c, now_ms);
 	HASH_ITER(hh, c->nodes, n, next)
 	{
 		n->before_ms = 0;
@@ -481,7 +346,7 @@ void gc_cluster_hurry(struct gc_cluster *c, uint64_t now_ms)
 
 void gc_cluster_tick(struct gc_cluster *c, uint64_t now_ms)
 {
-	at(c, now_ms);
+	gc_cluster_at(c, now_ms);
 	gc_cluster_run(c);
 }
 

@@ -1,6 +1,7 @@
 /* Inside the cluster state machine: what it knows of each node, and the three parts that share it.
  *
- *   cluster.c        what goes in: answers, outcomes, changes, time
+ *   cluster.c        what goes in: outcomes, changes, time
+ *   cluster_answer.c what goes in: answers of discovery
  *   cluster_step.c   the policy: what one node needs next, and when
  *   cluster_known.c  the store: nodes, due times, the queue of actions
  *   cluster_naming.c who names whom
@@ -79,7 +80,7 @@ struct gc_known {
 	bool dialling : 1;
 	bool joining : 1;
 	bool leaving : 1;
-	bool dist_told : 1; /* connected changed since JOIN or LEAVE: its outcome is old news */
+	bool dist_lost : 1; /* connected ended since JOIN or LEAVE: its outcome is old news */
 	bool connected : 1; /* as the dist backend sees it */
 	bool member : 1;    /* nodeup told, nodedown not yet */
 	bool shaken : 1;    /* it was lost as a member just now: its link may follow */
@@ -116,6 +117,12 @@ struct gc_cluster {
 	uint32_t members_round;
 	bool dist_up, is_ready;
 };
+
+/* ---- cluster.c ---- */
+/* The time of this call. */
+void gc_cluster_at(struct gc_cluster *c, uint64_t now_ms);
+/* We or the owner: never a peer. */
+bool gc_cluster_is_ourselves(const struct gc_cluster *c, const char *name);
 
 /* ---- cluster_known.c ---- */
 bool gc_known_init(struct gc_cluster *c); /* false: out of memory */

@@ -126,12 +126,12 @@ static void act(struct gc_cluster *c, struct gc_known *n, enum need need)
 		break;
 	case NEED_JOIN:
 		n->joining = true;
-		n->dist_told = false;
+		n->dist_lost = false;
 		gc_queue_push(c, GC_DO_JOIN, n, NULL);
 		break;
 	case NEED_LEAVE:
 		n->leaving = true;
-		n->dist_told = false;
+		n->dist_lost = false;
 		gc_queue_push(c, GC_DO_LEAVE, n, NULL);
 		break;
 	case NEED_NOTHING:
@@ -143,7 +143,7 @@ static void act(struct gc_cluster *c, struct gc_known *n, enum need need)
 static void promote(struct gc_cluster *c, struct gc_known *n)
 {
 	n->member = true;
-	n->orphan = n->shaken = false;
+	n->orphan = false;
 	n->member_since_ms = c->stable_since_ms = c->now_ms;
 	c->n_members++;
 	gc_known_count(c, n);

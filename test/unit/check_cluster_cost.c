@@ -229,6 +229,41 @@ START_TEST(test_memory_of_a_peer)
 }
 END_TEST
 
+/* Names, instances and reasons that come and go leave nothing behind. */
+static void churn(struct gc_cluster *c, unsigned from, unsigned to)
+{
+	struct gc_action a;
+	char node[32], instance[32];
+
+	for (unsigned i = from; i < to; i++) {
+		snprintf(node, sizeof(node), "n%u@h", i);
+		snprintf(instance, sizeof(instance), "i%u", i);
+		struct gc_peer peer = {.node = node, .address = "10.0.0.1"};
+		gc_cluster_answer(c, instance, GC_COMPLETE, NULL, &peer, 1, i);
+		gc_cluster_member(c, node, true, NULL, i);
+		gc_cluster_want_link(c, node, "10.0.0.2", 0, true, i);
+		gc_cluster_want_link(c, node, NULL, 0, false, i);
+		gc_cluster_member(c, node, false, instance, i);
+		gc_cluster_drop_instance(c, instance, i);
+		while (gc_cluster_next(c, &a))
+			;
+	}
+}
+
+START_TEST(test_nothing_is_left_behind)
+{
+	struct world w;
+	size_t before;
+
+	world_up(&w, 100);
+	churn(w.c, 0, 1000);
+	before = counted_bytes();
+	churn(w.c, 1000, 100000);
+	ck_assert_uint_eq(counted_bytes(), before);
+	world_down(&w);
+}
+END_TEST
+
 /* An idle cluster asks for no wake-up, and none of its calls touches all peers. */
 START_TEST(test_idle_costs_nothing)
 {
@@ -260,6 +295,7 @@ int main(void)
 	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase, test_no_step_is_quadratic);
 	tcase_add_test(tcase, test_memory_of_a_peer);
+	tcase_add_test(tcase, test_nothing_is_left_behind);
 	tcase_add_test(tcase, test_idle_costs_nothing);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);

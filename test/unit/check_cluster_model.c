@@ -117,10 +117,12 @@ static void do_time(struct model *m)
 {
 	uint64_t next = gc_cluster_next_ms(m->c);
 
-	if (chance(m, 40))
+	if (chance(m, 20))
+		m->now += model_random(m, 1000); /* the next call brings it */
+	else if (chance(m, 40))
 		model_tick(m, m->now + model_random(m, 100));
 	else if (chance(m, 60) && next != GC_FOREVER && next < m->now + 100000)
-		model_tick(m, next);
+		model_tick(m, next < m->now ? m->now : next);
 	else
 		model_tick(m, m->now + model_random(m, 40000));
 }

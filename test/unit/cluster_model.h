@@ -21,7 +21,7 @@ struct model_node {
 	bool really_hidden; /* of the world; the model may not know yet */
 	bool linked, connected, closing;
 	bool dial, join, leave;	   /* asked for, not answered */
-	bool link_told, dist_told; /* changed since it was asked for */
+	bool link_told, dist_lost; /* changed, or ended, since it was asked for */
 	bool hidden, member, orphan;
 	bool was_named; /* and its removal, if any, is not carried out */
 	bool failed;	/* the last attempt did, and nothing changed since */
@@ -55,7 +55,11 @@ _Noreturn void model_fail(const struct model *m, int line, const char *what, con
 			model_fail((m), __LINE__, #what, (node));                                  \
 	} while (0)
 
-/* ---- what happens: the same to the machine and to the model ---- */
+size_t model_count_peers(const struct model *m);
+/* Throws the dice for conf. */
+void model_random_policy(struct model *m);
+
+/* ---- what happens: the same to the machine and to the model (cluster_model_do.c) ---- */
 void model_answer(struct model *m, unsigned source, enum gc_quality quality, const unsigned *nodes,
 		  size_t n);
 void model_drop(struct model *m, unsigned source);
