@@ -3,11 +3,11 @@
 #define _GNU_SOURCE /* memmem */
 #include "discover.h"
 
-#include "build_config.h"
 #include "err.h"
 #include "etf.h"
 #include "log.h"
 #include "loop_until.h"
+#include "plugin_priv.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -124,9 +124,8 @@ static void teardown(void)
 	if (n_closed == 0)
 		close_all();
 	ck_assert(loop_drain(&loop));
-#ifndef GC_SANITIZER /* there a module stays loaded, with its directory */
-	ck_assert_int_eq(count_fds(), fds);
-#endif
+	if (gc_plugin_file_unloads()) /* else a module stays loaded, with its directory */
+		ck_assert_int_eq(count_fds(), fds);
 }
 
 static int try_add(const char *name, const char *options)
@@ -190,7 +189,7 @@ START_TEST(test_static)
 {
 	const struct kept *k;
 
-	add("gc_discover_static", "['a@h', \"b@h\", <<\"c@h\">>, 'a@h', 'no name', here2]");
+	add("gc_discover_static", "['a@h', \"b@h\", <<\"c@h\">>, 'a@h', 'no.name@h', here2]");
 	gc_discover_start(discover);
 	ck_assert_int_eq(n_answers, 0); /* never from inside */
 	k = answer(1);
@@ -198,7 +197,7 @@ START_TEST(test_static)
 	ck_assert_str_eq(k->instance, "static");
 	ck_assert_uint_eq(k->rejected, 1);
 	ck_assert(!k->pushed);
-	ck_assert_ptr_nonnull(strstr(logged, "1 peers not taken, the first: no name: bad_name"));
+	ck_assert_ptr_nonnull(strstr(logged, "1 peers not taken, the first: no.name@h: bad_name"));
 	ck_assert_uint_eq(gc_discover_count(discover), 1);
 	ck_assert(gc_discover_has(discover, "static"));
 	ck_assert(!gc_discover_has(discover, "static-2"));
@@ -212,6 +211,7 @@ START_TEST(test_static_empty)
 	is_complete(answer(1), "");
 	ck_assert_str_eq(answer(1)->reason, "no nodes are configured");
 	refused("static", NULL, "option nodes is required");
+	refused("static", "['no name']", "nodes: 'no name' is neither NAME@HOST nor a host");
 }
 END_TEST
 
@@ -488,19 +488,19 @@ START_TEST(test_blocking_forever)
 {
 	for (int i = 0; i < 10; i++)
 		add("bad_blocking",
-		    "#{mode => forever, timeout_ms => 50, refresh_interval_ms => 30}");
+		    "#{mode => forever, timeout_ms => 500, refresh_interval_ms => 30}");
 	add("bad_blocking", "#{mode => good, name => healthy, refresh_interval_ms => 20}");
 	gc_discover_start(discover);
-	ck_assert(loop_until_count(&loop, &n_answers, 40, 5000));
+	ck_assert_str_eq(answer(1)->instance, "healthy");
+	ck_assert(loop_until_count(&loop, &n_answers, 100, 20000));
 	is_error(first_of("bad_blocking"), "timeout");
-	ck_assert_uint_lt(first_of("healthy")->at_ms, 50);
 	uint64_t before = uv_hrtime();
 	gc_discover_close(discover, on_closed, NULL);
 	discover = NULL;
 	ck_assert(loop_until_count(&loop, &n_closed, 1, 3000));
 	uint64_t took = (uv_hrtime() - before) / 1000000;
 	ck_assert_uint_ge(took, 490);
-	ck_assert_uint_lt(took, 900);
+	ck_assert_uint_lt(took, 2000);
 	ck_assert_ptr_nonnull(strstr(logged, "did not come back from refresh_blocking"));
 	ck_assert(loop_drain(&loop));
 }
