@@ -24,7 +24,7 @@ static void close_conn(struct fake_epmd_conn *c)
 
 static size_t send_bytes(struct fake_epmd_conn *c, size_t len)
 {
-	uv_buf_t b = uv_buf_init((char *)(uintptr_t)c->fake->bytes + c->sent, (unsigned)len);
+	uv_buf_t b = uv_buf_init((char *)(uintptr_t)c->bytes + c->sent, (unsigned)len);
 	int n = len ? uv_try_write((uv_stream_t *)&c->tcp, &b, 1) : 0;
 
 	c->sent += n > 0 ? (size_t)n : 0;
@@ -35,7 +35,7 @@ static void on_drip(uv_timer_t *t)
 {
 	struct fake_epmd_conn *c = t->data;
 
-	if (c->sent < c->fake->len)
+	if (c->sent < c->len)
 		send_bytes(c, 1);
 	else
 		uv_timer_stop(t);
@@ -46,10 +46,10 @@ static void on_more(uv_timer_t *t)
 {
 	struct fake_epmd_conn *c = t->data;
 
-	if (send_bytes(c, c->fake->len - c->sent) < c->fake->len)
+	if (send_bytes(c, c->len - c->sent) < c->len)
 		return;
 	uv_timer_stop(t);
-	if (c->fake->mode == FAKE_ANSWER_END)
+	if (c->mode == FAKE_ANSWER_END)
 		close_conn(c);
 }
 
@@ -60,7 +60,12 @@ static void reply(struct fake_epmd_conn *c)
 	f->n_requests++;
 	if (f->on_request)
 		f->on_request(f, (const uint8_t *)c->in + 2, c->in_len - 2);
-	switch (f->mode) {
+	c->mode = f->mode;
+	c->bytes = f->bytes;
+	c->len = f->len;
+	if (f->len > 0 && f->len <= sizeof(c->small)) /* the next request may reuse its place */
+		c->bytes = memcpy(c->small, f->bytes, f->len);
+	switch (c->mode) {
 	case FAKE_MUTE:
 		break;
 	case FAKE_ANSWER:

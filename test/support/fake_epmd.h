@@ -25,8 +25,10 @@ struct fake_epmd_conn {
 	struct fake_epmd *fake;
 	bool used;
 	int n_open;
-	size_t in_len, sent;
-	char in[512];
+	enum fake_epmd_mode mode; /* and the answer, as they were when the request came */
+	const void *bytes;
+	size_t len, in_len, sent;
+	char in[512], small[640];
 };
 
 struct fake_epmd {
