@@ -11,7 +11,8 @@
  *                        └────────────┴────────────┴────────────┴───────────┘  pause
  *
  * A peer that discovery no longer names ("removed") stays while it is a member, is not dialled
- * again, and is forgotten when it is lost; `removed` may ask for LEAVE and CLOSE_LINK instead.
+ * again, and is forgotten when it is lost; `removed` may ask for LEAVE and CLOSE_LINK instead,
+ * once: if the nodes connect again on their own account, that is left alone.
  *
  * Attempts. After the k-th failure in a row the pause is random in [min * 2^(k-1), min * 2^k], at
  * most reconnect_max_ms (5 s for wanted links). A loss of what was there (member, link) is answered
@@ -153,10 +154,11 @@ struct gc_action {
 	uint64_t seq; /* of events: 1, 2, 3 .. without gap over nodeup, nodedown and ready */
 	size_t count;
 };
-/* The next thing to do; false: nothing. Its strings live until the next gc_cluster_next or
- * gc_cluster_destroy. READY comes once: the set of members has not changed, and the backend has
- * been available, for ready_stable_ms; or ready_timeout_ms have passed since creation (or since
- * ready came into the configuration). */
+/* The next thing to do; false: nothing. While there is more to read, tell only what comes of the
+ * action at hand. Its strings live until the next gc_cluster_next or gc_cluster_destroy. READY
+ * comes once: the set of members has not changed, and the backend has been available, for
+ * ready_stable_ms; or ready_timeout_ms have passed since creation (or since ready came into the
+ * configuration). */
 bool gc_cluster_next(struct gc_cluster *c, struct gc_action *a);
 
 /* ---- what can be seen ---- */
