@@ -148,6 +148,13 @@ def tick_rule(w):
     link.ping("x@127.0.0.1")  # no tick before its answer
 
 
+def own_ticks(w):
+    """With --tick-s it ticks by itself where it said nothing for that long."""
+    link = dial(Swarm(w, 1, "--tick-s", "1"))
+    link.shake("x@127.0.0.1", w.cookie)
+    assert [link.frame(), link.frame()] == [b"", b""]
+
+
 def other_messages(w):
     """Read and forgotten, however long; in pieces, too."""
     link = dial(Swarm(w, 1))
@@ -221,4 +228,4 @@ def commands(w):
 
 
 main(pings, kill_and_revive, ticks, wrong_cookie, silent_ones, many, layout, plain_names, same_name_twice, tick_rule,
-     other_messages, rubbish, delay_and_drop, commands)
+     own_ticks, other_messages, rubbish, delay_and_drop, commands)

@@ -1,13 +1,13 @@
-/* swarm: one process that stands in for N visible Erlang nodes, so that tests and the bench can have
- * two thousand peers without two thousand virtual machines. It is a stand-in: it listens, answers
- * EPMD, completes handshakes, answers ticks and net_adm:ping, and does nothing else a node does (no
- * processes, no global, no monitors; other messages are read and forgotten). It never dials.
- * test/e2e/test_swarm.py holds it against a real erl.
+/* swarm: one process that stands in for N visible Erlang nodes, so that tests and the bench can
+ * have two thousand peers without two thousand virtual machines. It is a stand-in: it listens,
+ * answers EPMD, completes handshakes, answers ticks and net_adm:ping, and does nothing else a node
+ * does (no processes, no global, no monitors; other messages are read and forgotten). It never
+ * dials. test/e2e/test_swarm.py holds it against a real erl.
  *
- * Node I (from 1) is swI@127.0.X.Y: hosts are 127.0.1.1 to 127.0.1.250, 127.0.2.1 and so on, one node
- * each unless --per-host says otherwise. On every host EPMD answers on the same port (the diallers'
- * ERL_EPMD_PORT): PORT2 and NAMES, any number at once; it registers nobody. A real epmd for the
- * diallers fits beside it on 127.0.0.1 (ERL_EPMD_ADDRESS=127.0.0.1).
+ * Node I (from 1) is swI@127.0.X.Y: hosts are 127.0.1.1 to 127.0.1.250, 127.0.2.1 and so on, one
+ * node each unless --per-host says otherwise. On every host EPMD answers on the same port (the
+ * diallers' ERL_EPMD_PORT): PORT2 and NAMES, any number at once; it registers nobody. A real epmd
+ * for the diallers fits beside it on 127.0.0.1 (ERL_EPMD_ADDRESS=127.0.0.1).
  *
  *   --nodes N          how many (default 10, at most 10000)
  *   --cookie-file F    the cookie, up to the first white space; needed
@@ -18,7 +18,10 @@
  *   --silent-every K   every Kth node is silent: it takes connections and never says a word
  *   --delay-ms MS      each answer (EPMD, handshake, tick, ping) waits that long
  *   --drop-after MS    each link is cut that long after its handshake
- *   --ready-fd FD      "ready epmd-port=P nodes=N" is written there once all listen (default stdout)
+ *   --tick-s S         each S seconds a tick on the links on which nothing was sent since the last
+ * time, as a real node does each quarter of net_ticktime; 0 (default): ticks are only answered
+ *   --ready-fd FD      "ready epmd-port=P nodes=N" is written there once all listen (default
+ * stdout)
  *
  * Commands on stdin, a line each (WHICH: a number, FROM-TO or all), answers on stdout:
  *   kill WHICH      cuts its connections, refuses new ones, and EPMD forgets it
@@ -31,9 +34,9 @@
  *   stats, reset    counters and times (CLOCK_MONOTONIC) since the last reset
  *   quit            as the end of stdin, SIGTERM or SIGINT: leave. SIGUSR1: stats to stderr.
  *
- * Bounds: messages before the handshake 1 KiB, frames above 4 KiB are skipped unread, 256 KiB unsent
- * bytes or 7 s without a finished handshake cut a connection; out of descriptors, new connections are
- * closed at once. */
+ * Bounds: messages before the handshake 1 KiB, frames above 4 KiB are skipped unread, 256 KiB
+ * unsent bytes or 7 s without a finished handshake cut a connection; out of descriptors, new
+ * connections are closed at once. */
 #include "swarm.h"
 
 #include <errno.h>
@@ -85,6 +88,14 @@ static void send_delayed(struct swarm *s)
 	}
 }
 
+static void tick_if_due(struct swarm *s)
+{
+	if (s->options.tick_ms == 0 || s->now_ms < s->tick_due_ms)
+		return;
+	s->tick_due_ms = s->now_ms + s->options.tick_ms;
+	swarm_tick_links(s, s->options.tick_ms);
+}
+
 static uint64_t min64(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
@@ -95,6 +106,8 @@ static int next_timeout_ms(const struct swarm *s)
 	const struct conn *delayed = TAILQ_FIRST(&s->delayed);
 	const struct conn *shaking = TAILQ_FIRST(&s->shaking), *linked = TAILQ_FIRST(&s->linked);
 	uint64_t due = s->wait.is_set ? s->wait.due_ms : UINT64_MAX;
+	if (s->options.tick_ms != 0)
+		due = min64(due, s->tick_due_ms);
 	if (delayed != NULL)
 		due = min64(due, delayed->due_ms);
 	if (shaking != NULL)
@@ -117,6 +130,7 @@ static void run(struct swarm *s)
 			if (source->fd >= 0)
 				source->on_event(s, source, events[i].events);
 		}
+		tick_if_due(s);
 		send_delayed(s);
 		close_old(s, &s->shaking);
 		close_old(s, &s->linked);
@@ -214,6 +228,9 @@ static void set_option(struct swarm_options *o, int c)
 	case 'a':
 		o->drop_after_ms = number("--drop-after", optarg, 0, 3600000);
 		break;
+	case 't':
+		o->tick_ms = 1000 * number("--tick-s", optarg, 0, 3600);
+		break;
 	case 'r':
 		o->ready_fd = (int)number("--ready-fd", optarg, 0, 1000);
 		break;
@@ -224,11 +241,19 @@ static void set_option(struct swarm_options *o, int c)
 
 static void parse_options(struct swarm_options *o, int argc, char **argv)
 {
-	static const struct option longs[] = {
-	    {"nodes", 1, NULL, 'n'},	    {"cookie-file", 1, NULL, 'c'}, {"epmd-port", 1, NULL, 'e'},
-	    {"dist-port", 1, NULL, 'd'},    {"per-host", 1, NULL, 'm'},	   {"basename", 1, NULL, 'b'},
-	    {"plain-names", 0, NULL, 'p'},  {"silent-every", 1, NULL, 's'}, {"delay-ms", 1, NULL, 'w'},
-	    {"drop-after", 1, NULL, 'a'},   {"ready-fd", 1, NULL, 'r'},	   {NULL, 0, NULL, 0}};
+	static const struct option longs[] = {{"nodes", 1, NULL, 'n'},
+					      {"cookie-file", 1, NULL, 'c'},
+					      {"epmd-port", 1, NULL, 'e'},
+					      {"dist-port", 1, NULL, 'd'},
+					      {"per-host", 1, NULL, 'm'},
+					      {"basename", 1, NULL, 'b'},
+					      {"plain-names", 0, NULL, 'p'},
+					      {"silent-every", 1, NULL, 's'},
+					      {"delay-ms", 1, NULL, 'w'},
+					      {"drop-after", 1, NULL, 'a'},
+					      {"tick-s", 1, NULL, 't'},
+					      {"ready-fd", 1, NULL, 'r'},
+					      {NULL, 0, NULL, 0}};
 	int c;
 	*o = (struct swarm_options){.nodes = 10, .per_host = 1, .basename = "sw", .ready_fd = 1};
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1)

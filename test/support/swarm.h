@@ -1,8 +1,8 @@
-/* The parts of the swarm (swarm.c says what it is). One process, one thread, one epoll loop; what is
- * declared here belongs to struct swarm, which lives as long as the program.
+/* The parts of the swarm (swarm.c says what it is). One process, one thread, one epoll loop; what
+ * is declared here belongs to struct swarm, which lives as long as the program.
  *
- *   swarm.c          options, loop, deadlines       swarm_world.c    hosts, nodes, listening sockets
- *   swarm_conn.c     one connection: bytes in, out  swarm_talk.c     EPMD, handshake, frames
+ *   swarm.c          options, loop, deadlines       swarm_world.c    hosts, nodes, listening
+ * sockets swarm_conn.c     one connection: bytes in, out  swarm_talk.c     EPMD, handshake, frames
  *   swarm_command.c  commands on stdin
  */
 #ifndef TEST_SWARM_H
@@ -16,16 +16,18 @@
 #include <sys/queue.h>
 
 #define SWARM_MAX_NODES 10000u
-#define SWARM_SETUP_MS 7000 /* a dialler gets this long for its handshake, as from OTP's net_setuptime */
+#define SWARM_SETUP_MS                                                                             \
+	7000 /* a dialler gets this long for its handshake, as from OTP's net_setuptime */
 
 struct swarm;
 struct source { /* what epoll tells of; embedded first in what owns the descriptor */
-	int fd;	/* -1: closed */
+	int fd; /* -1: closed */
 	void (*on_event)(struct swarm *s, struct source *source, uint32_t events);
 };
 
 /*            kill                     revive
- *   UP ------------------> DOWN ------------------> UP      DOWN: links cut, refuses, EPMD forgets it
+ *   UP ------------------> DOWN ------------------> UP      DOWN: links cut, refuses, EPMD forgets
+ * it
  *      -----refuse-------> REFUSING ------revive--> UP      REFUSING: the same, but EPMD names it
  *      -----silence------> SILENT --------revive--> UP      SILENT: takes connections, says nothing
  */
@@ -72,13 +74,14 @@ struct conn {
 };
 
 struct swarm_stats {
-	uint64_t first_accept_ns, first_byte_ns, last_handshake_ns; /* CLOCK_MONOTONIC, 0: not yet */
+	uint64_t first_accept_ns, first_byte_ns,
+	    last_handshake_ns; /* CLOCK_MONOTONIC, 0: not yet */
 	uint64_t accepts, epmd_requests, handshakes, failed, pings, ticks_in, ticks_out, frames_in;
 	uint32_t links, linked_nodes;
 };
 
 struct swarm_options {
-	uint32_t nodes, per_host, silent_every, delay_ms, drop_after_ms;
+	uint32_t nodes, per_host, silent_every, delay_ms, drop_after_ms, tick_ms;
 	uint16_t epmd_port, dist_port;
 	int ready_fd;
 	bool has_plain_names;
@@ -92,10 +95,10 @@ struct swarm {
 	struct host *hosts;
 	struct node *nodes;
 	uint32_t host_count;
-	struct conn_list delayed;	 /* answers on hold, the first is due first */
+	struct conn_list delayed;	  /* answers on hold, the first is due first */
 	struct conn_list shaking, linked; /* handshakes, and links to be dropped, oldest first */
-	struct conn_list dead;		 /* freed at the end of the loop turn */
-	uint64_t now_ms;
+	struct conn_list dead;		  /* freed at the end of the loop turn */
+	uint64_t now_ms, tick_due_ms;
 	struct swarm_stats stats;
 	struct source commands, signals;
 	struct {
@@ -119,7 +122,8 @@ const char *swarm_state_text(enum node_state state);
 
 /* swarm_conn.c */
 void swarm_conn_open(struct swarm *s, int fd, struct host *host, struct node *node);
-void swarm_conn_close(struct swarm *s, struct conn *c); /* idempotent; memory lives on to the end of the turn */
+void swarm_conn_close(struct swarm *s,
+		      struct conn *c); /* idempotent; memory lives on to the end of the turn */
 /* Sends now, or after --delay-ms. Copies. May close the connection. */
 void swarm_conn_answer(struct swarm *s, struct conn *c, const uint8_t *p, size_t len);
 void swarm_conn_flush(struct swarm *s, struct conn *c);
@@ -129,6 +133,9 @@ void swarm_free_dead(struct swarm *s);
 
 /* swarm_talk.c: takes what it can from p, returns the bytes it took, -1: close the connection. */
 int64_t swarm_talk(struct swarm *s, struct conn *c, const uint8_t *p, size_t len);
+
+/* Sends a tick on each link on which nothing was sent for that long. */
+void swarm_tick_links(struct swarm *s, uint64_t quiet_ms);
 
 /* swarm_command.c */
 bool swarm_commands_open(struct swarm *s);

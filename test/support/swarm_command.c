@@ -1,5 +1,5 @@
-/* Commands to the swarm, one a line on stdin; each is answered with one line "ok ..." or "error ..."
- * on stdout ("state" with a line for each node before it). swarm.c lists them. */
+/* Commands to the swarm, one a line on stdin; each is answered with one line "ok ..." or "error
+ * ..." on stdout ("state" with a line for each node before it). swarm.c lists them. */
 #include "swarm.h"
 
 #include <errno.h>
@@ -70,11 +70,12 @@ static void silence(struct swarm *s, struct node *n)
 static const struct {
 	const char *word;
 	void (*run)(struct swarm *s, struct node *n);
-} on_nodes[] = {{"kill", kill_node},   {"revive", revive}, {"silence", silence},
-		{"refuse", refuse},    {"state", print_node}, {"drop", swarm_node_drop_links}};
+} on_nodes[] = {{"kill", kill_node}, {"revive", revive},    {"silence", silence},
+		{"refuse", refuse},  {"state", print_node}, {"drop", swarm_node_drop_links}};
 
 /* "7", "3-9" or "all" */
-static bool parse_selection(const struct swarm *s, const char *text, uint32_t *from_r, uint32_t *to_r)
+static bool parse_selection(const struct swarm *s, const char *text, uint32_t *from_r,
+			    uint32_t *to_r)
 {
 	char after;
 	*from_r = 1;
@@ -117,8 +118,8 @@ void swarm_check_wait(struct swarm *s)
 	if (!is_there && s->now_ms < s->wait.due_ms)
 		return;
 	s->wait.is_set = false;
-	say("%s linked=%u last_handshake_ns=%" PRIu64, is_there ? "ok wait" : "error timeout", linked,
-	    s->stats.last_handshake_ns);
+	say("%s linked=%u last_handshake_ns=%" PRIu64, is_there ? "ok wait" : "error timeout",
+	    linked, s->stats.last_handshake_ns);
 }
 
 static void start_wait(struct swarm *s, const char *args)
@@ -194,7 +195,8 @@ static void on_commands(struct swarm *s, struct source *source, uint32_t events)
 bool swarm_commands_open(struct swarm *s)
 {
 	s->commands = (struct source){STDIN_FILENO, on_commands};
-	/* A file or /dev/null cannot be watched: then there are no commands, and the end has come. */
+	/* A file or /dev/null cannot be watched: then there are no commands, and the end has come.
+	 */
 	struct epoll_event e = {.events = EPOLLIN, .data.ptr = &s->commands};
 	return epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, STDIN_FILENO, &e) == 0;
 }

@@ -49,7 +49,8 @@ static void answer_names(struct swarm *s, struct conn *c)
 	swarm_conn_answer(s, c, out, 4);
 	for (uint32_t i = 0; i < c->host->node_count; i++) {
 		const struct node *n = &c->host->nodes[i];
-		int len = snprintf((char *)out, sizeof out, "name %s at port %u\n", n->alive, n->port);
+		int len =
+		    snprintf((char *)out, sizeof out, "name %s at port %u\n", n->alive, n->port);
 		if (is_in_epmd(n))
 			swarm_conn_answer(s, c, out, (size_t)len);
 	}
@@ -141,17 +142,34 @@ static bool on_reply(struct swarm *s, struct conn *c, const uint8_t *p, size_t l
 
 /* ---- frames ---- */
 
+static void tick(struct swarm *s, struct conn *c, uint64_t quiet_ms)
+{
+	static const uint8_t frame[4];
+	if (s->now_ms - c->sent_ms < quiet_ms)
+		return;
+	s->stats.ticks_out++;
+	swarm_conn_answer(s, c, frame, sizeof frame);
+}
+
+void swarm_tick_links(struct swarm *s, uint64_t quiet_ms)
+{
+	for (uint32_t i = 0; i < s->options.nodes; i++) {
+		struct conn *c = TAILQ_FIRST(&s->nodes[i].conns), *next;
+		for (; c != NULL && s->nodes[i].state == NODE_UP; c = next) {
+			next = TAILQ_NEXT(c, of_node);
+			if (c->stage == CONN_LINK)
+				tick(s, c, quiet_ms);
+		}
+	}
+}
+
 static void on_frame(struct swarm *s, struct conn *c, const uint8_t *p, size_t len)
 {
 	uint8_t out[FRAME_MAX];
-	static const uint8_t tick[4];
 	if (len == 0) {
 		s->stats.ticks_in++;
 		/* Two sides that answered every tick would never stop. */
-		if (s->now_ms - c->sent_ms < TICK_QUIET_MS)
-			return;
-		s->stats.ticks_out++;
-		swarm_conn_answer(s, c, tick, sizeof tick);
+		tick(s, c, TICK_QUIET_MS);
 		return;
 	}
 	s->stats.frames_in++;

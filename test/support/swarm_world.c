@@ -18,7 +18,8 @@ static void on_accept(struct swarm *s, struct source *source, struct host *host,
 	for (;;) {
 		int fd = accept4(source->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0 && errno == EMFILE && s->spare_fd >= 0) {
-			/* Out of descriptors: take the connection with the spare one, and close it. */
+			/* Out of descriptors: take the connection with the spare one, and close it.
+			 */
 			close(s->spare_fd);
 			close(accept4(source->fd, NULL, NULL, SOCK_CLOEXEC));
 			s->spare_fd = dup(s->epoll_fd);
@@ -47,7 +48,8 @@ static void on_dist_accept(struct swarm *s, struct source *source, uint32_t even
 static int listen_on(struct in_addr address, uint16_t *port)
 {
 	int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = htons(*port), .sin_addr = address};
+	struct sockaddr_in sin = {
+	    .sin_family = AF_INET, .sin_port = htons(*port), .sin_addr = address};
 	socklen_t len = sizeof sin;
 	if (fd < 0)
 		return -1;
@@ -65,7 +67,8 @@ static int listen_on(struct in_addr address, uint16_t *port)
 	return -1;
 }
 
-static bool open_source(struct swarm *s, struct source *source, struct in_addr address, uint16_t *port)
+static bool open_source(struct swarm *s, struct source *source, struct in_addr address,
+			uint16_t *port)
 {
 	source->fd = listen_on(address, port);
 	if (source->fd < 0)

@@ -8,8 +8,8 @@ enum { TAG_VERSION = 131, TAG_PASS_THROUGH = 112, OP_SEND = 2, OP_REG_SEND = 6 }
 
 /* How long a term is without the terms in it: a head that is always there, and a variable part. */
 struct shape {
-	size_t head;	  /* bytes with the tag; 0: not a tag we know */
-	size_t extra;	  /* bytes behind the head */
+	size_t head;	 /* bytes with the tag; 0: not a tag we know */
+	size_t extra;	 /* bytes behind the head */
 	uint64_t inside; /* terms behind these */
 };
 
@@ -78,8 +78,8 @@ static struct shape shape_of(const uint8_t *p, size_t len)
 	}
 }
 
-/* Pids, ports and references: a head, the node (an atom), then fixed bytes. 0: p is none of them, or
- * is malformed. */
+/* Pids, ports and references: a head, the node (an atom), then fixed bytes. 0: p is none of them,
+ * or is malformed. */
 static bool identifier_shape(const uint8_t *p, size_t len, size_t *before_r, size_t *after_r)
 {
 	bool is_reference = p[0] == 90 || p[0] == 114;
@@ -142,9 +142,9 @@ size_t wire_term_len(const uint8_t *p, size_t len)
 
 bool wire_enter_tuple(const uint8_t **p, size_t *len, uint32_t arity)
 {
-	size_t head = *len >= 2 && (*p)[0] == 104 && (*p)[1] == arity		      ? 2
+	size_t head = *len >= 2 && (*p)[0] == 104 && (*p)[1] == arity		   ? 2
 		      : *len >= 5 && (*p)[0] == 105 && wire_get32(*p + 1) == arity ? 5
-										      : 0;
+										   : 0;
 	*p += head;
 	*len -= head;
 	return head != 0;
@@ -211,8 +211,9 @@ static bool is_auth_call(const uint8_t *p, size_t len, struct asker *a)
 	size_t call_len, request_len;
 	return wire_enter_tuple(&p, &len, 3) && wire_next(&p, &len, &call, &call_len) &&
 	       wire_is_atom(call, call_len, "$gen_call") && wire_enter_tuple(&p, &len, 2) &&
-	       wire_next(&p, &len, &a->pid, &a->pid_len) && wire_next(&p, &len, &a->tag, &a->tag_len) &&
-	       wire_enter_tuple(&p, &len, 2) && wire_next(&p, &len, &request, &request_len) &&
+	       wire_next(&p, &len, &a->pid, &a->pid_len) &&
+	       wire_next(&p, &len, &a->tag, &a->tag_len) && wire_enter_tuple(&p, &len, 2) &&
+	       wire_next(&p, &len, &request, &request_len) &&
 	       wire_is_atom(request, request_len, "is_auth");
 }
 
