@@ -3,11 +3,9 @@
  * characters of names; an error has a sentence. */
 #include "../../plugins/common/peer_text.h"
 
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "fuzz.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include <string.h>
 
 struct bounds {
 	const char *from, *to;
@@ -19,26 +17,18 @@ static void on_word(void *arg, const char *word, size_t len)
 				      "0123456789._-:@";
 	const struct bounds *b = arg;
 
-	if (word < b->from || len == 0 || len > 255 || len > (size_t)(b->to - word))
-		abort();
+	FUZZ_REQUIRE(word >= b->from && len > 0 && len <= 255 && len <= (size_t)(b->to - word));
 	for (size_t i = 0; i < len; i++)
-		if (!word[i] || !strchr(allowed, word[i]))
-			abort();
+		FUZZ_REQUIRE(word[i] && strchr(allowed, word[i]));
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+FUZZ_TARGET(peer_text)
 {
-	/* A copy of just that size: one byte too far is seen. */
-	char *text = malloc(size ? size : 1), err[40];
-	struct bounds b = {text, text + size};
+	const char *text = (const char *)data;
+	struct bounds b = {text, text + len};
+	char err[40] = "";
 
-	if (!text)
-		return 0;
-	memcpy(text, data, size);
-	memset(err, 0, sizeof(err));
-	if (gc_peer_text_parse(text, size, on_word, &b, err, sizeof(err)) != 0 &&
-	    strncmp(err, "line ", 5) != 0)
-		abort();
-	free(text);
+	if (gc_peer_text_parse(text, len, on_word, &b, err, sizeof(err)) != 0)
+		FUZZ_REQUIRE(strncmp(err, "line ", 5) == 0);
 	return 0;
 }
