@@ -9,7 +9,7 @@
 %% registered as `gen_cluster'.
 %%
 %% Nothing that the program does or fails to do ends that process: a program that is missing, dies,
-%% hangs or refuses its configuration is told to `logger' (domain `[gen_cluster]') and tried again, at
+%% hangs or refuses its configuration is told to `logger' and tried again, at
 %% growing intervals. Meanwhile members stay as they were last known, and functions that need the
 %% program return `{error, not_running}' or `{error, starting}'.
 %%

@@ -1,5 +1,6 @@
 %% @private
-%% Lines into logger, with domain [gen_cluster], and a limit on how many of them the program may send.
+%% Lines into logger, and a limit on how many of them the program may send. They carry `area' as metadata and
+%% no domain: the default handler of kernel drops every domain but those of OTP.
 -module(gen_cluster_log).
 
 -export([log/3, text/1, new/0, line/4, flush/1]).
@@ -14,7 +15,7 @@
 %% A line of our own.
 -spec log(logger:level(), io:format(), [term()]) -> ok.
 log(Level, Format, Args) ->
-    logger:log(Level, "gen_cluster: " ++ Format, Args, #{domain => [gen_cluster]}).
+    logger:log(Level, "gen_cluster: " ++ Format, Args, #{area => gen_cluster}).
 
 %% Text as a binary, whatever it is.
 -spec text(term()) -> binary().
@@ -59,10 +60,10 @@ flush(Flow) ->
 
 put_line(Level, Area, Line) when is_binary(Area), is_binary(Line) ->
     logger:log(level(Level), "gen_cluster ~ts: ~ts", [Area, Line],
-               #{domain => [gen_cluster], area => Area});
+               #{area => Area});
 put_line(Level, Area, Line) ->
     logger:log(level(Level), "gen_cluster: ~tP ~tP", [Area, 20, Line, 20],
-               #{domain => [gen_cluster]}).
+               #{area => gen_cluster}).
 
 level(Level) ->
     case lists:member(Level, ?LEVELS) of

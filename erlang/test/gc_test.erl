@@ -83,14 +83,14 @@ until(F, Accept, Deadline) ->
         {Value, _} -> Value
     end.
 
-%% Until release/0, the calling process gets each line of domain gen_cluster, and only it does.
+%% Until release/0, the calling process gets each line of ours (they have an area), and only it does.
 capture() ->
-    Filter = {fun logger_filters:domain/2, {log, sub, [gen_cluster]}},
+    Filter = {fun(#{meta := #{area := _}} = Event, _) -> Event; (_, _) -> stop end, []},
     ok = logger:set_primary_config(level, debug),
     _ = logger:remove_handler(default),
     _ = logger:remove_handler(gc_test), % of a test that failed
     ok = logger:add_handler(gc_test, ?MODULE,
-                            #{config => self(), filters => [{domain, Filter}],
+                            #{config => self(), filters => [{ours, Filter}],
                               filter_default => stop}).
 
 release() ->

@@ -6,9 +6,9 @@ lines_test() ->
     gc_test:capture(),
     F0 = gen_cluster_log:line(warning, <<"dial">>, <<"ö"/utf8>>, gen_cluster_log:new()),
     {"gen_cluster dial: ö", Meta} = gc_test:logged(warning, "dial"),
-    ?assertMatch(#{domain := [gen_cluster], area := <<"dial">>}, Meta),
+    ?assertMatch(#{area := <<"dial">>}, Meta),
     _ = gen_cluster_log:line(shout, {x}, <<"odd">>, F0),
-    {_, #{domain := [gen_cluster]}} = gc_test:logged(notice, "odd"),
+    {_, #{area := gen_cluster}} = gc_test:logged(notice, "odd"),
     gc_test:release().
 
 limit_test() ->

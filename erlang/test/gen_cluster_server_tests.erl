@@ -61,7 +61,7 @@ runs() ->
     await(running),
     ?assertMatch(#{version := <<"0.0.fake">>, last_error := none, starts := 1, owner := _},
                  gen_cluster:status()),
-    {_, #{domain := [gen_cluster], area := <<"fake">>}} = gc_test:logged(info, "fake: configured"),
+    {_, #{area := <<"fake">>}} = gc_test:logged(info, "fake: configured"),
     [?assertEqual({fake, R}, gen_cluster:R()) || R <- [info, discovery, metrics, refresh, help]],
     [?assertEqual({fake, {peer, a@b}}, gen_cluster:peer(N)) || N <- [a@b, <<"a@b">>, "a@b"]],
     Owner = node(),
