@@ -5,12 +5,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uv.h>
 
 struct source {
 	const struct gc_host *host;
 	struct gc_instance *inst;
 	const char *mode;
 	int n_refresh;
+	uv_async_t meddle; /* mode meddle: the worker waits until the loop has used its request */
+	uv_sem_t meddled;
+	struct gc_request *request;
+	int taken;
 };
 
 static int is(const struct source *s, const char *mode)
@@ -28,6 +33,26 @@ static int add(const struct source *s, struct gc_request *request, const char *n
 static void block(int ms) /* forever: -1 */
 {
 	(void)poll(NULL, 0, ms);
+}
+
+/* On the loop: what belongs to the worker must be refused here. */
+static void on_meddle(uv_async_t *async)
+{
+	struct source *s = async->data;
+
+	s->taken = add(s, s->request, "loop@h") == 0;
+	s->host->set_ttl(s->request, 666);
+	s->host->finish(s->request, GC_ERROR, "the loop");
+	uv_sem_post(&s->meddled);
+}
+
+static void meddle(struct source *s, struct gc_request *request)
+{
+	s->request = request;
+	uv_async_send(&s->meddle);
+	uv_sem_wait(&s->meddled);
+	if (s->taken)
+		abort();
 }
 
 static enum gc_quality refresh_blocking(void *self, struct gc_request *request, char *reason,
@@ -49,6 +74,8 @@ static enum gc_quality refresh_blocking(void *self, struct gc_request *request, 
 		(void)snprintf(node, sizeof(node), "n%d@h", i);
 		add(s, request, node);
 	}
+	if (is(s, "meddle"))
+		meddle(s, request);
 	if (is(s, "finish")) {
 		s->host->finish(request, GC_COMPLETE, "by hand");
 		s->host->log(s->inst, GC_NOTICE, "from the worker, push %s",
@@ -67,14 +94,31 @@ static enum gc_quality refresh_blocking(void *self, struct gc_request *request, 
 	return GC_COMPLETE;
 }
 
-static void close_source(void *self)
+static void source_free(struct source *s)
 {
-	struct source *s = self;
 	const struct gc_host *host = s->host;
 	struct gc_instance *inst = s->inst;
 
 	free(s);
 	host->closed(inst);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct source *s = handle->data;
+
+	uv_sem_destroy(&s->meddled);
+	source_free(s);
+}
+
+static void close_source(void *self)
+{
+	struct source *s = self;
+
+	if (is(s, "meddle"))
+		uv_close((uv_handle_t *)&s->meddle, on_closed);
+	else
+		source_free(s);
 }
 
 static int create(const struct gc_host *host, struct gc_instance *inst, void **self_r, char *err,
@@ -87,6 +131,11 @@ static int create(const struct gc_host *host, struct gc_instance *inst, void **s
 	if (!s)
 		return -1;
 	*s = (struct source){.host = host, .inst = inst, .mode = host->str(inst, "mode", 0)};
+	if (is(s, "meddle")) {
+		uv_sem_init(&s->meddled, 0);
+		uv_async_init(host->loop, &s->meddle, on_meddle);
+		s->meddle.data = s;
+	}
 	*self_r = s;
 	return 0;
 }

@@ -463,6 +463,16 @@ START_TEST(test_blocking)
 }
 END_TEST
 
+/* The loop's own thread is the wrong one for a request that a worker has. */
+START_TEST(test_blocking_meddle)
+{
+	add("bad_blocking", "meddle");
+	gc_discover_start(discover);
+	is_complete(answer(1), "good@h web@10.0.0.1");
+	ck_assert_uint_eq(answer(1)->ttl_s, 0);
+}
+END_TEST
+
 START_TEST(test_blocking_flood)
 {
 	add("bad_blocking", "#{mode => flood, timeout_ms => 60000}");
@@ -675,6 +685,7 @@ int main(void)
 	tcase_add_test(t, test_push_parts);
 	tcase_add_test(t, test_closed_wrongly);
 	tcase_add_test(t, test_blocking);
+	tcase_add_test(t, test_blocking_meddle);
 	tcase_add_test(t, test_blocking_flood);
 	tcase_add_test(t, test_blocking_late);
 	tcase_add_test(t, test_close_in_flight);

@@ -329,6 +329,7 @@ START_TEST(test_config_map)
 	ck_assert_int_eq(unlink(in_dir("..v1/nodes")), 0);
 	ck_assert_int_eq(rmdir(in_dir("..v1")), 0);
 	is_complete(pushed(), "a@h b@h");
+	loop_for(&loop, 300); /* until the new directory is watched */
 	make_dir("..v3");
 	write_file("..v3/nodes", "c@h\n");
 	make_link("..v3", "..data_tmp");
@@ -379,6 +380,7 @@ START_TEST(test_directory_replaced)
 	ck_assert_int_eq(unlink(in_dir("sub/nodes")), 0);
 	ck_assert_int_eq(rmdir(in_dir("sub")), 0);
 	is_error(pushed(), "No such file");
+	loop_for(&loop, 300); /* until no event of the old one is left */
 	make_dir("sub");
 	write_file("sub/nodes", "b@h\n");
 	is_complete(pushed(), "b@h");
