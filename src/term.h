@@ -18,7 +18,8 @@ enum gc_term_type {
 	GC_TERM_BIGNUM, /* raw only */
 	GC_TERM_FLOAT,	/* real */
 	GC_TERM_BINARY, /* text: its bytes, may hold NUL; text.len counts */
-	GC_TERM_STRING, /* a list of bytes or of code points: text as UTF-8 (and items as integers when it came as a list) */
+	GC_TERM_STRING, /* a list of bytes or of code points: text as UTF-8 (and items as integers
+			   when it came as a list) */
 	GC_TERM_LIST,	/* items; a proper list. [] is a LIST of 0 items */
 	GC_TERM_TUPLE,	/* items */
 	GC_TERM_MAP,	/* items: key, value, key, value ... (n_items is twice the pairs) */

@@ -1,14 +1,12 @@
 /* The lexer of Erlang term text: what erl_scan takes, UTF-8 only. Pure; every token is at most as
  * long as the text left. (OTP: stdlib, erl_scan; by experiment on release 25) */
-#include "term_lex.h"
+#include "term_lex_priv.h"
 
 #include "err.h"
 #include "utf8.h"
 
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 int gc_lexer_fail(struct gc_lexer *x, uint32_t line, const char *fmt, ...)
@@ -64,14 +62,9 @@ static bool is_upper(uint32_t c)
 	return (c >= 'A' && c <= 'Z') || (c >= 0xc0 && c <= 0xde && c != 0xd7);
 }
 
-static bool is_digit(uint32_t c)
-{
-	return c >= '0' && c <= '9';
-}
-
 bool gc_term_is_name_char(uint32_t c)
 {
-	return gc_term_is_lower(c) || is_upper(c) || is_digit(c) || c == '_' || c == '@';
+	return gc_term_is_lower(c) || is_upper(c) || gc_is_digit(c) || c == '_' || c == '@';
 }
 
 bool gc_term_is_reserved(const char *s, size_t len)
@@ -96,22 +89,6 @@ static uint32_t peek(const struct gc_lexer *x)
 	return x->left && gc_utf8_get(x->p, x->left, &c) == 0 ? UINT32_MAX : c;
 }
 
-/* Bytes ahead; 0 behind the end. */
-static uint8_t byte_at(const struct gc_lexer *x, size_t i)
-{
-	return i < x->left ? x->p[i] : 0;
-}
-
-static void skip(struct gc_lexer *x, size_t bytes)
-{
-	for (; bytes > 0 && x->left > 0; bytes--) {
-		if (*x->p == '\n')
-			x->line++;
-		x->p++;
-		x->left--;
-	}
-}
-
 /* The code point here, and past it. */
 static int take(struct gc_lexer *x, uint32_t *c_r)
 {
@@ -120,7 +97,7 @@ static int take(struct gc_lexer *x, uint32_t *c_r)
 	size_t n = gc_utf8_get(x->p, x->left, c_r);
 	if (n == 0)
 		return gc_lexer_fail(x, x->line, "byte 0x%02x is not UTF-8", x->p[0]);
-	skip(x, n);
+	gc_lexer_skip(x, n);
 	return 0;
 }
 
@@ -133,7 +110,7 @@ static void skip_comment(struct gc_lexer *x)
 {
 	const uint8_t *end = memchr(x->p, '\n', x->left);
 
-	skip(x, end ? (size_t)(end - x->p) : x->left);
+	gc_lexer_skip(x, end ? (size_t)(end - x->p) : x->left);
 }
 
 /* Comments have to be UTF-8 as well: file:consult/1 is as strict. */
@@ -145,7 +122,7 @@ static int skip_space(struct gc_lexer *x)
 		if (c == '%')
 			skip_comment(x);
 		else if (is_space(c))
-			skip(x, c < 0x80 ? 1 : 2);
+			gc_lexer_skip(x, c < 0x80 ? 1 : 2);
 		else
 			break;
 		if (gc_utf8_count(from, (size_t)(x->p - from)) == SIZE_MAX)
@@ -163,30 +140,21 @@ static void add_code(struct gc_lexer *x, uint32_t c)
 
 /* ---- escapes ---- */
 
-static unsigned digit_value(uint32_t c)
-{
-	if (is_digit(c))
-		return c - '0';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'Z' ? c - 'A' + 10 : 99;
-}
-
 static int hex_escape(struct gc_lexer *x, uint32_t *c_r)
 {
-	bool in_braces = byte_at(x, 0) == '{';
+	bool in_braces = gc_lexer_byte(x, 0) == '{';
 	size_t n = 0;
 	uint32_t c = 0;
 
-	skip(x, in_braces);
-	while (digit_value(byte_at(x, 0)) < 16 && n < (in_braces ? 6 : 2)) {
-		c = 16 * c + digit_value(byte_at(x, 0));
-		skip(x, 1);
+	gc_lexer_skip(x, in_braces);
+	while (gc_digit_value(gc_lexer_byte(x, 0)) < 16 && n < (in_braces ? 6 : 2)) {
+		c = 16 * c + gc_digit_value(gc_lexer_byte(x, 0));
+		gc_lexer_skip(x, 1);
 		n++;
 	}
-	if (in_braces && byte_at(x, 0) != '}')
+	if (in_braces && gc_lexer_byte(x, 0) != '}')
 		n = 0;
-	skip(x, in_braces);
+	gc_lexer_skip(x, in_braces);
 	if (n == 0 || (!in_braces && n != 2) || !gc_utf8_is_code(c))
 		return gc_lexer_fail(x, x->line, "\\x needs two hex digits, or a code point in {}");
 	*c_r = c;
@@ -196,21 +164,21 @@ static int hex_escape(struct gc_lexer *x, uint32_t *c_r)
 static uint32_t octal_escape(struct gc_lexer *x, uint32_t c)
 {
 	c -= '0';
-	for (int i = 0; i < 2 && byte_at(x, 0) >= '0' && byte_at(x, 0) <= '7'; i++) {
-		c = 8 * c + byte_at(x, 0) - '0';
-		skip(x, 1);
+	for (int i = 0; i < 2 && gc_lexer_byte(x, 0) >= '0' && gc_lexer_byte(x, 0) <= '7'; i++) {
+		c = 8 * c + gc_lexer_byte(x, 0) - '0';
+		gc_lexer_skip(x, 1);
 	}
 	return c;
 }
 
 static int control_escape(struct gc_lexer *x, uint32_t *c_r)
 {
-	uint8_t c = byte_at(x, 0);
+	uint8_t c = gc_lexer_byte(x, 0);
 
 	if (!(c >= '@' && c <= '_') && !(c >= 'a' && c <= 'z'))
 		return gc_lexer_fail(x, x->line, "\\^ needs a letter");
 	*c_r = c & 31;
-	skip(x, 1);
+	gc_lexer_skip(x, 1);
 	return 0;
 }
 
@@ -240,7 +208,7 @@ static int escape(struct gc_lexer *x, uint32_t *c_r)
 
 static int quoted(struct gc_lexer *x, struct gc_token *t, uint32_t quote)
 {
-	skip(x, 1);
+	gc_lexer_skip(x, 1);
 	for (;;) {
 		uint32_t c;
 		if (x->left == 0)
@@ -287,108 +255,12 @@ static int character(struct gc_lexer *x, struct gc_token *t)
 	uint32_t c;
 
 	t->type = GC_TOKEN_CHAR;
-	skip(x, 1);
+	gc_lexer_skip(x, 1);
 	int rc = take(x, &c);
 	if (rc == 0 && c == '\\')
 		rc = escape(x, &c);
 	t->magnitude = c;
 	return rc;
-}
-
-/* ---- numbers ---- */
-
-/* Appends digits of a base, dropping the '_' between two of them. */
-static void digits(struct gc_lexer *x, unsigned base)
-{
-	while (digit_value(byte_at(x, 0)) < base) {
-		gc_buf_put_u8(&x->text, byte_at(x, 0));
-		skip(x, 1);
-		if (byte_at(x, 0) == '_' && digit_value(byte_at(x, 1)) < base)
-			skip(x, 1);
-	}
-}
-
-static int check_digits(struct gc_lexer *x, const struct gc_token *t)
-{
-	if (x->text.failed)
-		return GC_ENOMEM;
-	if (x->text.len > GC_LEX_MAX_DIGITS)
-		return gc_lexer_fail(x, t->line, "a number of more than %d digits",
-				     GC_LEX_MAX_DIGITS);
-	return 0;
-}
-
-static int set_int(struct gc_lexer *x, struct gc_token *t, unsigned base)
-{
-	int rc = check_digits(x, t);
-
-	t->type = GC_TOKEN_INT;
-	t->base = base;
-	for (size_t i = 0; rc == 0 && i < x->text.len; i++) {
-		unsigned digit = digit_value(x->text.data[i]);
-		if (t->magnitude > (UINT64_MAX - digit) / base) {
-			t->is_big = true;
-			break;
-		}
-		t->magnitude = t->magnitude * base + digit;
-	}
-	return rc;
-}
-
-static int based_int(struct gc_lexer *x, struct gc_token *t)
-{
-	int rc = set_int(x, t, 10);
-
-	if (rc)
-		return rc;
-	if (t->is_big || t->magnitude < 2 || t->magnitude > 36)
-		return gc_lexer_fail(x, t->line, "a base before '#' is from 2 to 36");
-	unsigned base = (unsigned)t->magnitude;
-	skip(x, 1);
-	gc_buf_reset(&x->text);
-	t->magnitude = 0;
-	digits(x, base);
-	if (x->text.len == 0)
-		return gc_lexer_fail(x, t->line, "no digit of base %u after '#'", base);
-	return set_int(x, t, base);
-}
-
-static void exponent(struct gc_lexer *x)
-{
-	size_t sign = byte_at(x, 1) == '-' || byte_at(x, 1) == '+';
-
-	if ((byte_at(x, 0) | 32) != 'e' || !is_digit(byte_at(x, 1 + sign)))
-		return;
-	gc_buf_put(&x->text, x->p, 1 + sign);
-	skip(x, 1 + sign);
-	digits(x, 10);
-}
-
-static int real(struct gc_lexer *x, struct gc_token *t)
-{
-	gc_buf_put_u8(&x->text, '.');
-	skip(x, 1);
-	digits(x, 10);
-	exponent(x);
-	int rc = check_digits(x, t);
-	if (rc)
-		return rc;
-	gc_buf_put_u8(&x->text, 0);
-	if (x->text.failed)
-		return GC_ENOMEM;
-	t->type = GC_TOKEN_FLOAT;
-	t->real = strtod((const char *)x->text.data, NULL);
-	return isfinite(t->real) ? 0 : gc_lexer_fail(x, t->line, "a float that is too large");
-}
-
-static int number(struct gc_lexer *x, struct gc_token *t)
-{
-	digits(x, 10);
-	if (byte_at(x, 0) == '#')
-		return based_int(x, t);
-	if (byte_at(x, 0) == '.' && is_digit(byte_at(x, 1)))
-		return real(x, t);
-	return set_int(x, t, 10);
 }
 
 /* ---- signs ---- */
@@ -397,7 +269,7 @@ static bool is_dot(const struct gc_lexer *x)
 {
 	struct gc_lexer after = *x;
 
-	skip(&after, 1);
+	gc_lexer_skip(&after, 1);
 	return after.left == 0 || is_space(peek(&after)) || peek(&after) == '%';
 }
 
@@ -416,7 +288,7 @@ static int sign(struct gc_lexer *x, struct gc_token *t)
 		size_t len = strlen(signs[i].text);
 		if (len <= x->left && memcmp(x->p, signs[i].text, len) == 0) {
 			t->type = signs[i].type;
-			skip(x, len);
+			gc_lexer_skip(x, len);
 			return 0;
 		}
 	}
@@ -426,14 +298,14 @@ static int sign(struct gc_lexer *x, struct gc_token *t)
 /* "#{", even with space between. */
 static int map_sign(struct gc_lexer *x, struct gc_token *t)
 {
-	skip(x, 1);
+	gc_lexer_skip(x, 1);
 	int rc = skip_space(x);
 	if (rc)
 		return rc;
-	if (byte_at(x, 0) != '{')
+	if (gc_lexer_byte(x, 0) != '{')
 		return gc_lexer_fail(x, t->line,
 				     "'#' begins a map, '#{'; records are not known here");
-	skip(x, 1);
+	gc_lexer_skip(x, 1);
 	t->type = GC_TOKEN_OPEN_MAP;
 	return 0;
 }
@@ -462,8 +334,8 @@ static int read_token(struct gc_lexer *x, struct gc_token *t)
 
 	if (x->left == 0)
 		return 0;
-	if (is_digit(c))
-		return number(x, t);
+	if (gc_is_digit(c))
+		return gc_lexer_number(x, t);
 	if (c == '$')
 		return character(x, t);
 	if (c == '"' || c == '\'') {
@@ -479,7 +351,7 @@ static int read_token(struct gc_lexer *x, struct gc_token *t)
 		return map_sign(x, t);
 	if (c == '.' && is_dot(x)) {
 		t->type = GC_TOKEN_DOT;
-		skip(x, 1);
+		gc_lexer_skip(x, 1);
 		return 0;
 	}
 	return sign(x, t) ? odd_character(x, t, c) : 0;

@@ -4,12 +4,11 @@
 #include "term.h"
 
 #include "etf_priv.h"
+#include "number_text.h"
 #include "term_lex.h"
 #include "utf8.h"
 
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct out {
@@ -107,93 +106,12 @@ static void put_atom(struct out *o, const struct gc_term *t)
 
 /* ---- numbers ---- */
 
-/* The fewest digits that read back as v: "d.ddde+XX". */
-static void shortest(double v, char *text, size_t len)
-{
-	for (int digits = 0; digits < 17; digits++) {
-		(void)snprintf(text, len, "%.*e", digits, v);
-		if (strtod(text, NULL) == v)
-			return;
-	}
-}
-
-/* "123.0" from digits and exponent; NULL if it is longer than max. */
-static const char *plain(const char *digits, int n, int exponent, char *text, int max)
-{
-	int before = exponent + 1, at = 0; /* digits before the point */
-	int zeros = before < 0 ? -before : 0;
-	int behind = n > before ? n - (before > 0 ? before : 0) : 1;
-
-	if ((before > 0 ? before : 1) + 1 + zeros + behind > max)
-		return NULL;
-	for (int i = 0; i < before; i++)
-		text[at++] = i < n ? digits[i] : '0';
-	if (before <= 0)
-		text[at++] = '0';
-	text[at++] = '.';
-	for (int i = 0; i < zeros; i++)
-		text[at++] = '0';
-	for (int i = before > 0 ? before : 0; i < n; i++)
-		text[at++] = digits[i];
-	if (n <= before)
-		text[at++] = '0';
-	text[at] = '\0';
-	return text;
-}
-
-/* The shorter of 1234.5 and 1.2345e3; from 2^53 on always the second. */
 static void put_float(struct out *o, double v)
 {
-	char text[40], digits[20], power[40], whole[40];
-	int n = 0;
+	char text[GC_FLOAT_TEXT];
 
-	if (signbit(v))
-		put(o, "-", 1);
-	v = fabs(v);
-	shortest(v, text, sizeof(text));
-	char *e = strchr(text, 'e');
-	for (const char *c = text; c < e; c++) {
-		if (*c != '.')
-			digits[n++] = *c;
-	}
-	int exponent = atoi(e + 1);
-	int len = snprintf(power, sizeof(power), "%c.%.*se%d", digits[0], n > 1 ? n - 1 : 1,
-			   n > 1 ? digits + 1 : "0", exponent);
-	bool is_large = v >= 9007199254740992.0;
-	put_str(o, !is_large && plain(digits, n, exponent, whole, len) ? whole : power);
-}
-
-/* Divides a little-endian number by 10^9 in place; returns the remainder. */
-static uint32_t divide(uint8_t *p, size_t len)
-{
-	uint64_t rest = 0;
-
-	while (len-- > 0) {
-		rest = rest << 8 | p[len];
-		p[len] = (uint8_t)(rest / 1000000000);
-		rest %= 1000000000;
-	}
-	return (uint32_t)rest;
-}
-
-#define DECIMAL_MAX 128 /* bytes */
-
-static void put_decimal(struct out *o, const struct gc_head *h)
-{
-	uint8_t rest[DECIMAL_MAX];
-	uint32_t parts[DECIMAL_MAX / 3];
-	char text[12];
-	size_t n = 0, len = h->len;
-
-	memcpy(rest, h->p, len);
-	while (len > 0) {
-		parts[n++] = divide(rest, len);
-		while (len > 0 && rest[len - 1] == 0)
-			len--;
-	}
-	for (size_t i = n; i > 0; i--)
-		put(o, text,
-		    (size_t)snprintf(text, sizeof(text), i == n ? "%u" : "%09u", parts[i - 1]));
+	gc_float_text(v, text);
+	put_str(o, text);
 }
 
 static void put_hex(struct out *o, const struct gc_head *h)
@@ -208,12 +126,16 @@ static void put_hex(struct out *o, const struct gc_head *h)
 
 static void put_big(struct out *o, const struct gc_head *h)
 {
+	char text[GC_DECIMAL_TEXT];
+
 	if (h->is_negative)
 		put(o, "-", 1);
-	if (h->len <= DECIMAL_MAX)
-		put_decimal(o, h);
-	else
+	if (h->len > GC_DECIMAL_BYTES) {
 		put_hex(o, h);
+		return;
+	}
+	gc_decimal_text(h->p, h->len, text);
+	put_str(o, text);
 }
 
 /* ---- strings and binaries ---- */
