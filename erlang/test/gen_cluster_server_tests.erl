@@ -99,7 +99,8 @@ cookie() ->
 dies() ->
     [begin
          Pid = start(Mode),
-         gc_test:logged(error, "the program has ended: exit status 3 (next attempt in 20 ms)"),
+         %% "the program has ended: exit status 3", or, where we wrote to it just then, "the port was closed: epipe"
+         gc_test:logged(error, "(next attempt in 20 ms)"),
          gc_test:until(fun() -> starts() > 3 end),
          ?assertEqual(Pid, whereis(gen_cluster)),
          gc_test:fake(good),
@@ -123,11 +124,11 @@ killed() ->
 
 %% The delay doubles up to its limit, and a run that lasts makes it small again.
 backoff() ->
-    start(die_started, #{min_ms => 10, max_ms => 40, stable_ms => 200}),
+    start(die_started, #{min_ms => 10, max_ms => 40, stable_ms => 3000}),
     delays([10, 20, 40, 40]),
     gc_test:fake(good),
     await(running),
-    gc_test:until(fun() -> maps:get(up_ms, gen_cluster:status()) > 500 end),
+    gc_test:until(fun() -> maps:get(up_ms, gen_cluster:status()) > 3500 end),
     gc_test:fake(die_started),
     os:cmd("kill -KILL " ++ integer_to_list(maps:get(os_pid, gen_cluster:status()))),
     delays([10, 20]).
