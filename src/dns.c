@@ -172,17 +172,16 @@ bool gc_dns_local(struct gc_dns *d, const char *host, int family, struct gc_fail
 	struct local l = {family, records};
 	union gc_addr a;
 
-	if (gc_addr_parse(&a, host, 0)) {
+	if (gc_addr_parse(&a, host, 0))
 		add_literal(&l, host);
-	} else if (gc_hosts_find(d->hosts, host, add_literal, &l) > 0) {
-		if (records->len == 0 && !records->failed)
-			return false; /* of the other family: ask */
-	} else if (is_localhost(host)) {
+	else
+		gc_hosts_find(d->hosts, host, add_literal, &l);
+	if (records->len == 0 && is_localhost(host)) {
 		add_literal(&l, "127.0.0.1");
 		add_literal(&l, "::1");
-	} else {
-		return false;
 	}
+	if (records->len == 0 && !records->failed && a.sa.sa_family == AF_UNSPEC)
+		return false;
 	if (records->failed)
 		gc_fail_set(fail, GC_ENOMEM, GC_STAGE_RESOLVE, "%s", host);
 	else if (records->len == 0)

@@ -277,18 +277,18 @@ static int from_rcode(unsigned rcode, const char **why_r)
 {
 	switch (rcode) {
 	case RCODE_SERVFAIL:
-		*why_r = "SERVFAIL";
+		*why_r = "servfail";
 		return GC_ESERVFAIL;
 	case RCODE_NXDOMAIN:
 		return GC_ENXDOMAIN;
 	case RCODE_REFUSED:
-		*why_r = "REFUSED";
+		*why_r = "refused";
 		return GC_EREFUSED;
 	case RCODE_FORMERR:
-		*why_r = "FORMERR";
+		*why_r = "formerr";
 		return GC_EDNS;
 	case RCODE_NOTIMP:
-		*why_r = "NOTIMP";
+		*why_r = "notimp";
 		return GC_EDNS;
 	default:
 		*why_r = "an unknown response code";
