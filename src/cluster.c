@@ -198,6 +198,16 @@ static void connected(struct gc_known *n)
 		    false; /* the backend sees visible nodes only; our own link knows better */
 }
 
+/* A reason that is no error of ours is kept in its own words. */
+static void note_loss(struct gc_cluster *c, struct gc_known *n, const char *reason)
+{
+	int err = reason ? gc_err_from_name(reason) : 0;
+	struct gc_fail fail = {0};
+
+	gc_fail_set(&fail, err ? err : GC_EOF, GC_STAGE_LINK, "%s", reason && !err ? reason : "");
+	gc_known_note(c, n, &fail);
+}
+
 static void disconnected(struct gc_cluster *c, struct gc_known *n, const char *reason)
 {
 	bool was_member = n->member,
@@ -210,6 +220,7 @@ static void disconnected(struct gc_cluster *c, struct gc_known *n, const char *r
 	gc_known_demote(c, n, n->leaving ? "removed" : reason);
 	if (!n->namings || n->leaving)
 		return;
+	note_loss(c, n, reason);
 	n->shaken = proven;
 	if (proven || n->linked || !n->dialling) /* else its link went first, and was counted */
 		gc_known_lost(c, n, proven);

@@ -74,7 +74,7 @@ static size_t name_peers(struct gc_cluster *c, struct gc_source *s, const struct
 	return refused;
 }
 
-/* An empty answer of a source that had peers is not believed at once. */
+/* An empty answer is not believed at once; if the source had no peers, it does not matter. */
 static bool is_believed(const struct gc_cluster *c, struct gc_source *s, enum gc_quality quality,
 			bool has_names)
 {
@@ -82,7 +82,7 @@ static bool is_believed(const struct gc_cluster *c, struct gc_source *s, enum gc
 		s->empties = 0;
 		return true;
 	}
-	return quality == GC_COMPLETE && s->n > 0 && ++s->empties >= c->config.confirm_removal;
+	return quality == GC_COMPLETE && ++s->empties >= c->config.confirm_removal;
 }
 
 static bool has_name(const struct gc_peer *peers, size_t n)

@@ -95,7 +95,6 @@ static void link_to_source(struct gc_naming *g)
 	if (g->next)
 		g->next->prev = g;
 	g->source->namings = g;
-	g->source->n++;
 }
 
 bool gc_naming_add(struct gc_cluster *c, struct gc_known *n, struct gc_source *s,
@@ -146,7 +145,6 @@ void gc_naming_remove(struct gc_cluster *c, struct gc_naming *g)
 		g->source->namings = g->next;
 	if (g->next)
 		g->next->prev = g->prev;
-	g->source->n--;
 	free(g->address);
 	free(g);
 	gc_known_count(c, n);

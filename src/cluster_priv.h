@@ -27,7 +27,6 @@ struct gc_known;
 struct gc_source {
 	struct gc_source *next;
 	struct gc_naming *namings;
-	size_t n; /* namings */
 	uint32_t refs;
 	uint32_t round;	  /* of complete answers; a naming with an older one is stale */
 	uint32_t empties; /* empty answers in a row that were not believed yet */

@@ -277,6 +277,10 @@ START_TEST(test_join_told_by_backend_first)
 	join_fails("b@h");
 	EXPECT("");
 	ck_assert(view("b@h").member);
+	ck_assert_uint_eq(view("b@h").attempts, 0);
+	ck_assert_int_eq(view("b@h").last_fail.stage, GC_STAGE_LINK); /* the loss before */
+	ck_assert_int_eq(view("b@h").last_fail.err, GC_EOF);
+	ck_assert_str_eq(view("b@h").last_fail.detail, "disconnect");
 }
 END_TEST
 

@@ -265,6 +265,9 @@ START_TEST(test_named_again_while_leaving)
 	EXPECT("");
 	join_ok("b@h");
 	EXPECT("down b@h removed; join b@h");
+	join_ok("b@h");
+	member_down("b@h", "disconnect"); /* the first loss: the leave was none */
+	EXPECT("up b@h; down b@h disconnect; join b@h");
 }
 END_TEST
 

@@ -272,6 +272,28 @@ START_TEST(test_many_allocations_fail)
 }
 END_TEST
 
+/* What the daemon logs: an answer that could not be stored says so. */
+START_TEST(test_refused_for_want_of_memory)
+{
+	static struct world w;
+	struct gc_peer peer = {.node = "n0@h", .address = "10.0.0.1"};
+	uint64_t failed = 0, before;
+	size_t refused;
+
+	do {
+		before = failed_calls();
+		ck_assert(world_up(&w, GC_REMOVED_KEEP));
+		fail_call(++failed);
+		refused = gc_cluster_answer(w.c, "one", GC_COMPLETE, NULL, &peer, 1, w.now);
+		fail_call(0);
+		ck_assert_uint_eq(refused, failed_calls() - before);
+		ck_assert_uint_eq(gc_cluster_count_peers(w.c), 1 - refused);
+		gc_cluster_destroy(w.c);
+	} while (refused);
+	ck_assert_uint_gt(failed, 5);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("cluster_oom");
@@ -280,6 +302,7 @@ int main(void)
 	tcase_set_timeout(tcase, 300);
 	tcase_add_test(tcase, test_each_allocation_fails_once);
 	tcase_add_test(tcase, test_many_allocations_fail);
+	tcase_add_test(tcase, test_refused_for_want_of_memory);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
