@@ -71,11 +71,15 @@ callback_mode() ->
 init(Options) ->
     process_flag(trap_exit, true),
     ok = net_kernel:monitor_nodes(true),
+    Restart = restart(Options),
+    Data = #data{options = Options, restart = Restart, retry_ms = maps:get(min_ms, Restart)},
+    {ok, waiting, Data, [{state_timeout, 0, start}, poll_node()]}.
+
+restart(Options) ->
     {Restart, Wrong} = gen_cluster_options:restart(Options),
     _ = [gen_cluster_log:log(error, "option restart: ~tP is not valid, left out; known are ~tp",
                              [W, 10, lists:sort(maps:keys(Restart))]) || W <- Wrong],
-    Data = #data{options = Options, restart = Restart, retry_ms = maps:get(min_ms, Restart)},
-    {ok, waiting, Data, [{state_timeout, 0, start}, poll_node()]}.
+    Restart.
 
 terminate(_, _, #data{run = none}) ->
     ok;
@@ -171,8 +175,9 @@ configuring(info, {Port, {data, Packet}}, #data{port = Port} = Data) ->
 configuring(Type, Content, Data) ->
     common(Type, Content, configuring, Data).
 
+%% It leaves by itself.
 refused(Text, Data) ->
-    stop({refused, Text}, reloaded({error, Text}, Data)).
+    await_exit({refused, Text}, reloaded({error, Text}, Data)).
 
 started(CNode, #data{run = Run, restart = Restart, last_error = Last} = Data) ->
     #{health_ms := HealthMs, stable_ms := StableMs} = Restart,
@@ -182,8 +187,7 @@ started(CNode, #data{run = Run, restart = Restart, last_error = Last} = Data) ->
                 _ -> notice
             end,
     gen_cluster_log:log(Level, "running as ~ts", [gen_cluster_run:describe(Run1)]),
-    Data1 = Data#data{run = Run1, options = to_try(Data), last_error = none},
-    {next_state, running, reloaded(ok, Data1),
+    {next_state, running, taken(Data#data{run = Run1, last_error = none}),
      [{{timeout, stable}, StableMs, stable}, {{timeout, health}, HealthMs, check}]}.
 
 %%% running.
@@ -231,8 +235,11 @@ send_call(From, Request, #data{run = Run, calls = Calls, last_id = Last} = Data)
 
 %%% stopping: the program was told to leave, and is made to.
 
-stop(Next, #data{run = Run, restart = #{stop_ms := StopMs}} = Data) ->
+stop(Next, #data{run = Run} = Data) ->
     _ = gen_cluster_run:send(stop, Run),
+    await_exit(Next, Data).
+
+await_exit(Next, #data{restart = #{stop_ms := StopMs}} = Data) ->
     Data1 = reloaded({error, not_running}, fail_calls(Data)),
     {next_state, stopping, Data1#data{next = Next}, [{state_timeout, StopMs, kill}]}.
 
@@ -243,6 +250,8 @@ stopping(state_timeout, give_up, Data) ->
     after_stop("it cannot be stopped", Data);
 stopping(info, {Port, {exit_status, Status}}, #data{port = Port} = Data) ->
     after_stop(gen_cluster_program:describe_exit(Status), Data);
+stopping(info, {'EXIT', Port, Reason}, #data{port = Port} = Data) ->
+    after_stop(describe_port_exit(Reason), Data);
 stopping(info, {Port, {data, Packet}}, #data{port = Port} = Data) ->
     case gen_cluster_program:decode(Packet) of
         {ok, {log, _, _, _} = Line} -> {keep_state, on_packet(Line, Data)};
@@ -263,7 +272,7 @@ after_stop(_, #data{next = {refused, Text}} = Data) ->
 common(info, {Port, {exit_status, Status}}, _, #data{port = Port} = Data) ->
     exited(Status, closed(Data));
 common(info, {'EXIT', Port, Reason}, _, #data{port = Port} = Data) ->
-    retry(io_lib:format("the port was closed: ~tP", [Reason, 10]), closed(Data));
+    ended(describe_port_exit(Reason), closed(Data));
 common(info, {nodeup, Node, Info}, _, Data) when is_atom(Node), is_map(Info) ->
     relay(fun(R) -> gen_cluster_relay:up(Node, Info, R) end, Data);
 common(info, {nodedown, Node, Info}, _, Data) when is_atom(Node), is_map(Info) ->
@@ -314,8 +323,8 @@ on_packet({log, Level, Area, Line}, #data{flow = Flow} = Data) ->
     Data#data{flow = gen_cluster_log:line(Level, Area, Line, Flow)};
 on_packet({reply, Id, Reply}, Data) ->
     answer(Id, Reply, Data);
-on_packet({reloaded, Result}, #data{reloading = {_, Options}} = Data) ->
-    reloaded_by_program(Result, Options, Data);
+on_packet({reloaded, Result}, Data) ->
+    reloaded_by_program(Result, Data);
 on_packet(_, Data) ->
     Data.
 
@@ -408,12 +417,18 @@ fail_calls(#data{calls = Calls} = Data) ->
 
 %%% The outcome of a reload.
 
-reloaded_by_program(ok, Options, #data{relay = Relay} = Data) ->
-    reloaded(ok, Data#data{options = Options, relay = gen_cluster_relay:forget_ready(Relay)});
-reloaded_by_program({error, Text}, _, Data) ->
+reloaded_by_program(ok, #data{relay = Relay} = Data) ->
+    taken(Data#data{relay = gen_cluster_relay:forget_ready(Relay)});
+reloaded_by_program({error, Text}, Data) ->
     reloaded({error, gen_cluster_log:text(Text)}, Data);
-reloaded_by_program(_, _, Data) ->
+reloaded_by_program(_, Data) ->
     Data.
+
+%% The program has taken the options of the reload.
+taken(#data{reloading = none} = Data) ->
+    Data;
+taken(#data{reloading = {_, Options}} = Data) ->
+    reloaded(ok, Data#data{options = Options, restart = restart(Options)}).
 
 reloaded(_, #data{reloading = none} = Data) ->
     Data;
@@ -426,7 +441,14 @@ reloaded(Reply, #data{reloading = {From, _}} = Data) ->
 exited(?EX_CONFIG, Data) ->
     retry_slowly("no reason given", Data);
 exited(Status, Data) ->
-    retry(["the program has ended: ", gen_cluster_program:describe_exit(Status)], Data).
+    ended(gen_cluster_program:describe_exit(Status), Data).
+
+ended(How, Data) ->
+    retry(["the program has ended: ", How], Data).
+
+%% The program was gone when something was sent to it (epipe): then there is no exit status.
+describe_port_exit(Reason) ->
+    lists:flatten(io_lib:format("port closed: ~tP", [Reason, 10])).
 
 %% Each failure doubles the delay; a run of stable_ms ends that.
 retry(Text, #data{retry_ms = Ms, restart = #{max_ms := MaxMs}} = Data) ->

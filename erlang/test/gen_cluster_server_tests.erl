@@ -99,8 +99,7 @@ cookie() ->
 dies() ->
     [begin
          Pid = start(Mode),
-         %% "the program has ended: exit status 3", or, where we wrote to it just then, "the port was closed: epipe"
-         gc_test:logged(error, "(next attempt in 20 ms)"),
+         gc_test:logged(error, "the program has ended: " ++ exit_text(Mode)),
          gc_test:until(fun() -> starts() > 3 end),
          ?assertEqual(Pid, whereis(gen_cluster)),
          gc_test:fake(good),
@@ -108,6 +107,10 @@ dies() ->
          gc_test:logged(notice, "running as"),
          stop()
      end || Mode <- [die, die_hello, die_started]].
+
+%% What is sent to one that has just gone may be noticed before its exit.
+exit_text(die) -> "exit status 3 (next attempt in 20 ms)";
+exit_text(_) -> "".
 
 killed() ->
     start(kill_started),
@@ -124,12 +127,14 @@ killed() ->
 
 %% The delay doubles up to its limit, and a run that lasts makes it small again.
 backoff() ->
-    start(die_started, #{min_ms => 10, max_ms => 40, stable_ms => 3000}),
+    start(die, #{min_ms => 10, max_ms => 40, stable_ms => 200}),
     delays([10, 20, 40, 40]),
     gc_test:fake(good),
     await(running),
-    gc_test:until(fun() -> maps:get(up_ms, gen_cluster:status()) > 3500 end),
-    gc_test:fake(die_started),
+    #{up_ms := Up} = gen_cluster:status(),
+    gc_test:until(fun() -> maps:get(up_ms, gen_cluster:status()) > Up + 400 end),
+    drain(),
+    gc_test:fake(die),
     os:cmd("kill -KILL " ++ integer_to_list(maps:get(os_pid, gen_cluster:status()))),
     delays([10, 20]).
 
@@ -190,9 +195,9 @@ junk() ->
          start(Mode),
          gc_test:logged(error, Text),
          stop()
-     end || {Mode, Text} <- [{junk_packet, "does not speak as gen_cluster does (exit status"},
-                             {stranger, "does not speak as gen_cluster does (exit status"},
-                             {junk_running, "is not a term (exit status"}]].
+     end || {Mode, Text} <- [{junk_packet, "does not speak as gen_cluster does ("},
+                             {stranger, "does not speak as gen_cluster does ("},
+                             {junk_running, "is not a term ("}]].
 
 chatter() ->
     start(chatter),
@@ -348,7 +353,14 @@ reload_dies() ->
     ?assertMatch(#{state := waiting, starts := 2}, gen_cluster:status()),
     gc_test:fake(good),
     ?assertEqual(ok, gen_cluster:reload([{max_peers, 8} | gc_test:options()])),
-    ?assertMatch(#{options := [{max_peers, 8} | _]}, gen_cluster:config()).
+    ?assertMatch(#{options := [{max_peers, 8} | _]}, gen_cluster:config()),
+    %% Those on how the program is kept running are taken with the others.
+    ?assertEqual(ok, gen_cluster:reload(gc_test:options(#{health_ms => 100, call_ms => 123}))),
+    ?assertMatch({running, #{restart := #{call_ms := 123}}}, restart_of(sys:get_state(gen_cluster))).
+
+restart_of({State, Data}) ->
+    [Restart] = [M || #{call_ms := _} = M <- tuple_to_list(Data)],
+    {State, #{restart => Restart}}.
 
 %% Whatever comes to the name that every node of the cluster can send to.
 odd_messages() ->
