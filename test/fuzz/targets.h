@@ -1,5 +1,6 @@
 /* All fuzz targets, one line each. */
 TARGET(config)
+TARGET(dns)
 TARGET(epmd)
 TARGET(etf)
 TARGET(handshake)
