@@ -86,6 +86,12 @@ static const struct gc_term *options_of(const struct gc_term *t)
 	return t;
 }
 
+/* In a sys.config, options of the OTP application (erlang/src/gen_cluster_options.erl) stand among ours. */
+static bool is_for_application(const char *key)
+{
+	return strcmp(key, "program") == 0 || strcmp(key, "restart") == 0;
+}
+
 static int set_pair(struct gc_setting *s, const struct gc_term *key, const struct gc_term *value,
 		    bool *seen)
 {
@@ -94,6 +100,8 @@ static int set_pair(struct gc_setting *s, const struct gc_term *key, const struc
 	s->row = NULL;
 	if (!name)
 		return gc_setting_fail(s, key, "a key must be an atom");
+	if (is_for_application(name))
+		return 0;
 	const struct gc_row *row = gc_row_find(gc_rows, name);
 	if (!row)
 		return gc_setting_unknown(s, key, name, gc_rows);

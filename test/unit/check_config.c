@@ -271,6 +271,8 @@ START_TEST(shapes_of_a_file)
 	    {"{gen_cluster, [{listen_port, 7}]}.", 7, false},
 	    {"[{kernel, [{a, b}]}, {gen_cluster, [{listen_port, 7}]}, \"other.config\"].", 7,
 	     false},
+	    {"[{gen_cluster, [{program, 1}, {listen_port, 7}, {restart, #{min_ms => 1}}]}].", 7,
+	     false},
 	    {"[].", 0, true},
 	    {"#{}.", 0, true},
 	    {"{gen_cluster, []}.", 0, true},
