@@ -5,6 +5,7 @@
 #include "err.h"
 #include "handle.h"
 #include "name.h"
+#include "utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -43,13 +44,28 @@ void gc_ask_destroy(struct gc_ask *ask)
 	free(ask);
 }
 
-/* A reason goes into logs, events and shells: one line, no control characters. */
+/* A reason goes into logs, events and shells: one line of UTF-8 without control characters,
+ * whatever the plugin quotes. One that is too long is cut between characters. */
 static void set_reason(struct gc_ask *ask, const char *reason)
 {
-	(void)snprintf(ask->reason, sizeof(ask->reason), "%s", reason);
-	for (char *p = ask->reason; *p; p++)
-		if ((unsigned char)*p < 0x20 || (unsigned char)*p == 0x7f)
-			*p = ' ';
+	const uint8_t *from = (const uint8_t *)reason;
+	size_t left = strlen(reason), len = 0;
+	uint32_t code;
+
+	while (left > 0) {
+		size_t n = gc_utf8_get(from, left, &code);
+		size_t step = n ? n : 1;
+		if (len + step >= sizeof(ask->reason))
+			break;
+		if (n == 0 || code < 0x20 || (code >= 0x7f && code < 0xa0))
+			memset(ask->reason + len, n ? ' ' : '?', step);
+		else
+			memcpy(ask->reason + len, from, n);
+		len += step;
+		from += step;
+		left -= step;
+	}
+	ask->reason[len] = '\0';
 }
 
 void gc_ask_result(struct gc_ask *ask, enum gc_quality quality, const char *reason)

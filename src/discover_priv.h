@@ -22,7 +22,7 @@
 
 #include <stdbool.h>
 
-#define GC_REASON_MAX 256
+#define GC_REASON_MAX 1200 /* exec tells 1024 bytes of what a command said */
 #define GC_CLOSE_TIMEOUT_MS 500
 #define GC_PUSH_QUEUE 16 /* finished pushes of one instance that wait to be delivered */
 

@@ -88,7 +88,9 @@ static enum gc_quality refresh_blocking(void *self, struct gc_request *request, 
 		return GC_ERROR;
 	}
 	if (is(s, "reason")) {
-		memset(reason, 'x', reason_len); /* not terminated */
+		for (size_t i = 0; i < reason_len; i++) /* not terminated, cut within an a-umlaut */
+			reason[i] = "\xc3\xa4"[i % 2];
+		memcpy(reason, "\xff\x80\n.", 4);
 		return GC_PARTIAL;
 	}
 	return GC_COMPLETE;

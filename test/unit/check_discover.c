@@ -8,6 +8,7 @@
 #include "log.h"
 #include "loop_until.h"
 #include "plugin_priv.h"
+#include "utf8.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -18,7 +19,7 @@
 #define KEPT 256
 
 struct kept { /* an answer */
-	char instance[64], reason[300], nodes[200];
+	char instance[64], reason[1300], nodes[200];
 	enum gc_quality quality;
 	size_t n;
 	uint32_t rejected, ttl_s;
@@ -456,7 +457,11 @@ START_TEST(test_blocking)
 	is_complete(first_of("bad_blocking"), "good@h web@10.0.0.1");
 	is_error(first_of("bad_blocking-2"), "no such source");
 	ck_assert_int_eq(first_of("bad_blocking-3")->quality, GC_PARTIAL);
-	ck_assert_uint_gt(strlen(first_of("bad_blocking-3")->reason), 200);
+	const char *reason = first_of("bad_blocking-3")->reason;
+	ck_assert_uint_gt(strlen(reason), 1100);
+	ck_assert_int_eq(strncmp(reason, "?? .\xc3\xa4", 6), 0);
+	/* the half character at its end was cut off, or shown as one that is wrong */
+	ck_assert(gc_utf8_count((const uint8_t *)reason, strlen(reason)) != SIZE_MAX);
 	is_complete(first_of("bad_blocking-4"), "good@h web@10.0.0.1"); /* finish() was ignored */
 	ck_assert_str_eq(first_of("bad_blocking-4")->reason, "");
 	ck_assert_ptr_nonnull(strstr(logged, "from the worker, push no"));
