@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
+#include <utlist.h>
 
 #define FLUSH_MS 200
 #define MEMBERS_POLL_MS 5000 /* the dist backend is asked for the whole set, besides what it tells */
@@ -201,6 +202,11 @@ static int create_dist(struct gc_daemon *d, char *err, size_t err_len)
 
 	if (!name)
 		name = d->owner ? "erl" : "ei";
+	if (d->config->links_probe && strcmp(name, "ei") == 0) {
+		(void)snprintf(err, err_len, "links: probe would close what dist ei takes for "
+					     "membership; allowed with it: keep");
+		return GC_EINVAL;
+	}
 	return gc_dist_create(&c, &path, name, d->config->dist.opts, &d->dist, err, err_len);
 }
 
@@ -325,12 +331,30 @@ static void on_old_discover_closed(void *arg)
 	(void)arg;
 }
 
-static void drop_missing(void *arg, const char *instance)
+static void list_add(struct gc_name_list **list, const char *name)
+{
+	struct gc_name_list *n = calloc(1, sizeof(*n));
+
+	if (n && (n->name = strdup(name)))
+		LL_PREPEND(*list, n);
+	else
+		free(n); /* out of memory: its peers stay, which harms nobody */
+}
+
+static void retire_if_gone(void *arg, const char *instance)
 {
 	struct gc_daemon *d = arg;
 
 	if (!gc_discover_has(d->discover, instance))
-		gc_cluster_drop_instance(d->cluster, instance, gc_now(d));
+		list_add(&d->retired, instance);
+}
+
+static void await_answer(void *arg, const char *instance)
+{
+	struct gc_daemon *d = arg;
+
+	gc_name_list_remove(&d->retired, instance); /* it is back */
+	list_add(&d->awaited, instance);
 }
 
 int gc_daemon_reload(struct gc_daemon *d, struct gc_config *config, char *err, size_t err_len)
@@ -348,7 +372,10 @@ int gc_daemon_reload(struct gc_daemon *d, struct gc_config *config, char *err, s
 	}
 	warn_fixed(d->config, config);
 	d->discover = discover;
-	gc_discover_each(old, drop_missing, d);
+	gc_discover_each(old, retire_if_gone, d);
+	gc_name_list_remove(&d->awaited, NULL);
+	gc_discover_each(d->discover, await_answer, d);
+	gc_wire_drop_retired(d);
 	gc_discover_close(old, on_old_discover_closed, NULL);
 	fill_policy(d, config, &policy);
 	gc_cluster_configure(d->cluster, &policy, gc_now(d));
@@ -373,6 +400,8 @@ static void destroy(struct gc_daemon *d)
 	gc_dispatch_destroy(d->dispatch);
 	gc_config_destroy(d->config);
 	gc_buf_deinit(&d->ready_event);
+	gc_name_list_remove(&d->retired, NULL);
+	gc_name_list_remove(&d->awaited, NULL);
 	free(d->owner);
 	free(d);
 	if (on_stopped)

@@ -20,6 +20,11 @@ struct dialling {
 	UT_hash_handle hh;
 };
 
+struct gc_name_list { /* names of discovery instances */
+	char *name;
+	struct gc_name_list *next;
+};
+
 struct gc_daemon {
 	struct gc_daemon_config c;
 	struct gc_config *config;
@@ -34,6 +39,9 @@ struct gc_daemon {
 	struct dialling *dials;
 	char *owner;	  /* NULL: none */
 	struct gc_buf ready_event;
+	/* After a reload: instances that are gone from the configuration lose their peers only once each new
+	 * one has answered, or a renamed instance would cost its members. */
+	struct gc_name_list *retired, *awaited;
 	uv_timer_t timer;	  /* the cluster's next wake-up */
 	uv_timer_t members_timer; /* MEMBERS_POLL_MS */
 	uint64_t start_mono_ms;
@@ -53,6 +61,9 @@ static inline uint64_t gc_now(const struct gc_daemon *d)
 /* Carries out all that the cluster wants by now, and sets its next wake-up. Not reentrant: what happens
  * meanwhile is seen by the call that runs already. */
 void gc_wire_pump(struct gc_daemon *d);
+/* Forgets the peers of retired instances once nothing is awaited. */
+void gc_wire_drop_retired(struct gc_daemon *d);
+void gc_name_list_remove(struct gc_name_list **list, const char *name);
 bool gc_wire_is_owner(const struct gc_daemon *d, const char *node);
 void gc_wire_forget_dials(struct gc_daemon *d);
 void gc_wire_tell_found(struct gc_daemon *d);

@@ -536,6 +536,7 @@ bool gc_dist_needs_owner(const struct gc_dist_host *d)
 
 /* ---- asking the plugin ---- */
 
+/* Each JOIN and LEAVE is owed an outcome, also when there is no memory for its request. */
 static void ask(struct gc_dist_host *d, enum kind kind, const struct gc_peer *peer)
 {
 	const struct gc_dist *dist = &d->module->dist;
@@ -543,8 +544,13 @@ static void ask(struct gc_dist_host *d, enum kind kind, const struct gc_peer *pe
 	struct gc_request *handle;
 	int rc;
 
-	if (!q)
-		return; /* asked again by the next round */
+	if (!q) {
+		struct gc_fail fail = {0};
+		gc_fail_set(&fail, GC_ENOMEM, GC_STAGE_JOIN, "no memory for the request");
+		if (peer)
+			d->config.on_joined(d->config.arg, peer->node, kind == JOIN, &fail);
+		return;
+	}
 	handle = (struct gc_request *)q->id;
 	if (kind == JOIN)
 		rc = dist->connect(d->self, handle, peer);

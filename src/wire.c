@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 /* ---- carrying out what the cluster wants ---- */
 
@@ -176,6 +177,29 @@ void gc_wire_pump(struct gc_daemon *d)
 
 /* ---- what the parts tell ---- */
 
+void gc_name_list_remove(struct gc_name_list **list, const char *name)
+{
+	struct gc_name_list *n, *tmp;
+
+	LL_FOREACH_SAFE(*list, n, tmp)
+		if (!name || strcmp(n->name, name) == 0) {
+			LL_DELETE(*list, n);
+			free(n->name);
+			free(n);
+		}
+}
+
+void gc_wire_drop_retired(struct gc_daemon *d)
+{
+	struct gc_name_list *n;
+
+	if (d->awaited)
+		return;
+	LL_FOREACH(d->retired, n)
+		gc_cluster_drop_instance(d->cluster, n->name, gc_now(d));
+	gc_name_list_remove(&d->retired, NULL);
+}
+
 void gc_wire_on_answer(void *arg, const struct gc_answer *a)
 {
 	struct gc_daemon *d = arg;
@@ -186,6 +210,10 @@ void gc_wire_on_answer(void *arg, const struct gc_answer *a)
 		gc_log(GC_LOG_WARNING, a->instance,
 		       "%zu peers were not taken: max_peers (%zu) is reached", refused,
 		       d->config->max_peers);
+	if (a->quality != GC_ERROR) {
+		gc_name_list_remove(&d->awaited, a->instance);
+		gc_wire_drop_retired(d);
+	}
 	gc_wire_pump(d);
 }
 
