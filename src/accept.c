@@ -154,6 +154,18 @@ static bool on_name(struct gc_accept *a, const uint8_t *p, size_t len)
 	return true;
 }
 
+bool gc_accept_is_claiming(const struct gc_node *n, const char *name)
+{
+	const struct gc_accept *a;
+
+	DL_FOREACH(n->accepts, a)
+	{
+		if (a->is_claiming && strcmp(a->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Another connection of that name is being accepted already? OTP closes the new one. Ours goes on with it:
  * the other may be anybody. Whoever proves the cookie last has the name. */
 static bool on_claim(struct gc_accept *a)

@@ -494,6 +494,7 @@ static struct gc_session *session_create(struct gc_node *n, const char *name, co
 	}
 	s->port = port;
 	s->has_addr = address && gc_addr_parse(&s->addr, address, 0);
+	s->is_held = s->was_held = gc_accept_is_claiming(n, name);
 	HASH_ADD_KEYPTR(hh, n->sessions, s->name, strlen(s->name), s);
 	if (!s->hh.tbl) {
 		free(s->name);

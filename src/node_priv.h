@@ -191,6 +191,9 @@ enum gc_incoming { GC_INCOMING_OK = 0, GC_INCOMING_SIMULTANEOUS = 1, GC_INCOMING
  * is held until gc_dial_incoming_over (success: the link is up). */
 enum gc_incoming gc_dial_incoming(struct gc_node *n, const char *name);
 void gc_dial_incoming_over(struct gc_node *n, const char *name);
+/* accept.c: a handshake under way claims that name; a dial that starts now is held like one that had started
+ * before, or the peer would drop its own connection for ours, and with it what waits for it. */
+bool gc_accept_is_claiming(const struct gc_node *n, const char *name);
 /* l is up: whoever dials that name has what it wanted. */
 void gc_dial_link_up(struct gc_node *n, struct gc_link *l);
 void gc_dial_pump(struct gc_node *n);

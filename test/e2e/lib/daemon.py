@@ -106,7 +106,7 @@ class GenCluster(Answers):
     def configure(self, **options):
         """Writes the configuration file, changed so; reload() or start() makes it count."""
         self.options.update(options)
-        self.config = self.world.write(f"{self.short}.config", options_text(self.options))
+        self.config = self.world.write(f"{self.cnode}.config", options_text(self.options))
         return self
 
     def start(self):
