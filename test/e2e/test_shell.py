@@ -49,9 +49,10 @@ def requests(w):
 
 def unknown_requests(w):
     a, _, gc = begin(w)
-    for text in ("nonsense", "{members, 1}", "42", '"text"', "lists:duplicate(10000, x)", "self()", "#{}", "[]"):
+    for text in ("nonsense", "{members, 1}", "42", '"text"', "lists:duplicate(100, x)", "self()", "#{}", "[]"):
         reply = gc.call(a.eval(text)) if text != "nonsense" else gc.call("nonsense")
         assert reply[0] == "error" and reply[1][0] == "unknown_request", reply
+    assert gc.call(a.eval("lists:duplicate(100000, x)"))[0] == "error"
     other = a.eval("catch gen_server:call({other_name, C}, members, 5000)", C=gc.cnode)
     assert other[0] == "EXIT" and other[1][0] == "noproc", other
     a.eval("{gen_cluster, C} ! rubbish, {nobody, C} ! rubbish", C=gc.cnode)

@@ -130,6 +130,11 @@ class Proc:
             self.world.journal.add(self.name, text)
 
     @property
+    def is_read(self):
+        """Both pipes are at their end."""
+        return self.popen.stdout.closed and self.popen.stderr.closed
+
+    @property
     def alive(self):
         return self.status is None
 
@@ -144,11 +149,8 @@ class Proc:
     def expect_line(self, pattern, within=10.0, since=0):
         def look():
             match = self.find(pattern, since)
-            if not match and not self.alive:
-                self.world.loop.pump(0)
-                match = self.find(pattern, since)
-                if not match:
-                    raise Failed(f"{self.name} ended ({self.status}) without a line like {pattern!r}")
+            if not match and not self.alive and self.is_read:
+                raise Failed(f"{self.name} ended ({self.status}) without a line like {pattern!r}")
             return match
         return self.world.loop.expect(look, within, f"{self.name} prints {pattern!r}")
 

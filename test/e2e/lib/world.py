@@ -14,9 +14,9 @@ from .journal import Journal
 from .loop import SLOW, Failed, Loop, Skip
 from .proc import PR_SET_CHILD_SUBREAPER, Proc, Where, prctl
 
-BUILDDIR = os.path.abspath(os.environ.get("GC_BUILDDIR", "build"))
 E2EDIR = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SRCDIR = os.path.abspath(os.environ.get("GC_SRCDIR", os.path.join(E2EDIR, "..", "..")))
+BUILDDIR = os.path.abspath(os.environ.get("GC_BUILDDIR", os.path.join(SRCDIR, "build")))
 
 
 def reserve_port():
@@ -120,7 +120,7 @@ class World:
         """Runs a command to its end; gives the process with its lines."""
         proc = Proc(self, name, argv, **how)
         proc.expect_exit(within, status)
-        self.loop.pump(0)
+        self.loop.expect(lambda: proc.is_read, 5, f"all that {name} printed")
         return proc
 
     def start_epmd(self, at=None):
