@@ -45,7 +45,7 @@ struct gc_daemon {
 	uv_timer_t timer;	  /* the cluster's next wake-up */
 	uv_timer_t members_timer; /* MEMBERS_POLL_MS */
 	uint64_t start_mono_ms;
-	struct gc_trouble epmd_trouble;
+	struct gc_trouble epmd_trouble, owner_trouble;
 	unsigned open; /* parts that are still closing */
 	bool is_pumping, is_stopping, told_ready;
 	int ready_fd;

@@ -11,17 +11,38 @@
 
 /* ---- carrying out what the cluster wants ---- */
 
+/* Of a peer: the first failure and each other reason are a warning, the same reason again only the
+ * 2nd, 4th, 8th .. time in a row. */
+static bool is_news(const struct gc_daemon *d, const char *node, int err)
+{
+	struct gc_peer_view v;
+
+	if (err == GC_EHIDDEN || !gc_cluster_get(d->cluster, node, &v))
+		return false;
+	return v.last_fail.err != err || ((v.attempts + 1) & v.attempts) == 0;
+}
+
+static void log_failure(struct gc_daemon *d, const char *node, const struct gc_fail *fail)
+{
+	char text[512];
+
+	gc_fail_print(fail, text, sizeof(text));
+	if (gc_wire_is_owner(d, node))
+		gc_trouble_log(&d->owner_trouble, gc_now(d), GC_LOG_WARNING, "owner",
+			       "%s cannot be reached: %s", node, text);
+	else
+		gc_log(is_news(d, node, fail->err) ? GC_LOG_WARNING : GC_LOG_INFO, "dial",
+		       "%s: %s", node, text);
+}
+
 static void on_dialled(void *arg, const struct gc_dial_result *r)
 {
 	struct dialling *dialling = arg;
 	struct gc_daemon *d = dialling->daemon;
-	char text[512];
 
 	HASH_DEL(d->dials, dialling);
-	if (r->fail.err) {
-		gc_fail_print(&r->fail, text, sizeof(text));
-		gc_log(GC_LOG_INFO, "dial", "%s: %s", dialling->node, text);
-	}
+	if (r->fail.err)
+		log_failure(d, dialling->node, &r->fail);
 	gc_cluster_dialled(d->cluster, dialling->node, &r->fail, r->address, r->port, gc_now(d));
 	free(dialling->node);
 	free(dialling);
@@ -239,6 +260,7 @@ void gc_wire_on_link_up(void *arg, struct gc_link *link)
 	gc_dist_link(d->dist, name, true, NULL);
 	gc_subscribers_link_up(d->subscribers, link);
 	if (gc_wire_is_owner(d, name)) {
+		gc_trouble_over(&d->owner_trouble, gc_now(d), "owner", "it can be reached");
 		gc_log(GC_LOG_NOTICE, "owner", "connected to %s", name);
 		gc_dist_refresh(d->dist);
 	}
