@@ -13,10 +13,11 @@
 #define GC_ETF_VERSION 131
 #define GC_ETF_MAX_DEPTH 64
 
-/* Length of the one term that starts at p (no version byte), fully validated: what is accepted
- * here, binary_to_term/1 accepts (but for a pid of its own node that it never made). Negative: GC_EPROTO (malformed, truncated, a map with a key twice),
- * GC_ETOOBIG (nested deeper than GC_ETF_MAX_DEPTH, an integer over 512 KiB, a tuple over 16 M
- * elements), GC_ENOMEM. Compressed terms and atom-cache references are refused. */
+/* Length of the one term that starts at p (no version byte), fully validated: what is accepted here,
+ * binary_to_term/1 accepts (from release 24 on; but for a pid of its own node that it never made).
+ * Negative: GC_EPROTO (malformed, truncated, a map with a key twice), GC_ETOOBIG (nested deeper than
+ * GC_ETF_MAX_DEPTH, an integer over 512 KiB, a tuple over 16 M elements), GC_ENOMEM. Compressed terms
+ * and atom-cache references are refused. */
 int64_t gc_etf_check(const uint8_t *p, size_t len);
 
 /* Validates, then builds the tree of the one term at p; it must fill len exactly. raw points into

@@ -133,8 +133,8 @@ static bool is_float_text(char *s)
 	return *s == '\0';
 }
 
-/* minor_version 0 of old releases: text, filled up with NUL; at least one of them, as an emulator reads
- * on without. The C locale is never changed. */
+/* minor_version 0 of old releases: text, filled up with NUL; at least one of them, as an emulator
+ * reads on without. The C locale is never changed. */
 static int read_old_float(struct gc_reader *r, struct gc_head *h)
 {
 	const uint8_t *p = gc_read_bytes(r, FLOAT_LEN);
@@ -280,10 +280,9 @@ static int read_bits(struct gc_reader *r, struct gc_head *h)
 	uint32_t len = gc_read_u32(r);
 
 	h->bits = gc_read_u8(r);
-	if (h->bits > 8 || (len == 0) != (h->bits == 0))
+	if (len == 0 || h->bits == 0 || h->bits > 8) /* from release 27 on not even 0 of 0 */
 		return GC_EPROTO;
-	bool is_whole = h->bits == 0 || h->bits == 8;
-	return read_bytes(r, h, is_whole ? GC_HEAD_BINARY : GC_HEAD_BITS, len);
+	return read_bytes(r, h, h->bits == 8 ? GC_HEAD_BINARY : GC_HEAD_BITS, len);
 }
 
 /* Each child takes a byte at least. */

@@ -206,6 +206,15 @@ static int escape(struct gc_lexer *x, uint32_t *c_r)
 
 /* ---- atoms, strings, characters ---- */
 
+/* "a""b" was "ab" once; from release 27 on it is wrong, and three quotes begin another kind of
+ * string. */
+static int check_string_end(struct gc_lexer *x)
+{
+	if (gc_lexer_byte(x, 0) == '"')
+		return gc_lexer_fail(x, x->line, "space is missing between two strings");
+	return 0;
+}
+
 static int quoted(struct gc_lexer *x, struct gc_token *t, uint32_t quote)
 {
 	gc_lexer_skip(x, 1);
@@ -216,7 +225,7 @@ static int quoted(struct gc_lexer *x, struct gc_token *t, uint32_t quote)
 					     quote == '"' ? "string" : "quoted atom");
 		int rc = take(x, &c);
 		if (rc == 0 && c == quote)
-			return 0;
+			return quote == '"' ? check_string_end(x) : 0;
 		if (rc == 0 && c == '\\')
 			rc = escape(x, &c);
 		if (rc)

@@ -4,7 +4,7 @@
  * Refused, though file:consult/1 takes it: improper lists, sizes and types other than /utf8 in a
  * binary and values in it that do not fit a byte, a map with a key twice (it would silently take
  * the last), terms in parentheses, `fun m:f/1`, numbers of more than 1000 digits, deep nesting,
- * latin1. */
+ * latin1, strings side by side without space. */
 #include "term_text_priv.h"
 
 #include "err.h"

@@ -174,6 +174,8 @@ static const struct {
     {"(a)", "1: '(' cannot stand here", false},
     {"\x7f", "1: '?' cannot stand here", false},
     {"\"abc\n", "1: a string that is not closed", false},
+    {"\"a\"\"b\"", "1: space is missing between two strings", false},
+    {"\"\"\"\na\n\"\"\"", "1: space is missing between two strings", false},
     {"'abc", "1: a quoted atom that is not closed", false},
     {"\"a\xff\"", "1: byte 0xff is not UTF-8", false},
     {"\xff", "1: byte 0xff is not UTF-8", false},
