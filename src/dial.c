@@ -35,6 +35,7 @@ struct gc_session {
 	enum phase phase;
 	bool is_young, is_held, was_held, has_addr;
 	uint16_t port;
+	uint16_t stale_port; /* was refused: EPMD is asked instead */
 	union gc_addr addr;
 	struct gc_dial *dials;
 	struct gc_session *prev, *next; /* in the queue */
@@ -301,11 +302,33 @@ static void on_won(void *arg, struct gc_link *l)
 	}
 }
 
+/* The port that discovery told was right when it asked; the node may have come back with another. */
+static void ask_epmd_instead(struct gc_session *s)
+{
+	gc_race_cancel(s->race);
+	s->race = NULL;
+	s->stale_port = s->port;
+	s->port = 0;
+	not_young(s);
+	s->phase = QUEUED;
+	DL_APPEND(s->n->queue, s);
+	gc_dial_pump(s->n);
+}
+
 static void on_lost(void *arg)
 {
 	struct gc_session *s = arg;
-	struct gc_fail fail = *gc_race_fail(s->race);
+	struct gc_fail fail = *gc_race_fail(s->race), refused = {0};
 
+	if (s->port && fail.err == GC_EREFUSED && !s->n->c.no_epmd) {
+		ask_epmd_instead(s);
+		return;
+	}
+	if (s->stale_port && fail.stage == GC_STAGE_EPMD) {
+		gc_fail_set(&refused, GC_EREFUSED, GC_STAGE_CONNECT, "port %u; EPMD: %s",
+			    s->stale_port, gc_err_name(fail.err));
+		fail = refused;
+	}
 	session_end(s, &fail, NULL);
 }
 

@@ -14,6 +14,8 @@
 
 #define FLUSH_PORT_MS 100
 
+extern char **environ;
+
 struct front {
 	uv_loop_t loop;
 	uv_signal_t term, intr, hup;
@@ -238,7 +240,7 @@ static void to_port(void *arg, enum gc_log_level level, const char *area, const 
 	gc_buf_deinit(&b);
 }
 
-/* Owner and name of {start, Map} go over what the options say. */
+/* Owner and name of {start, Map} go over the environment, and that over what the options say. */
 static int start_config(const struct gc_term *map, struct gc_config **config_r, char *err,
 			size_t err_len)
 {
@@ -247,6 +249,8 @@ static int start_config(const struct gc_term *map, struct gc_config **config_r, 
 	int rc = options ? gc_config_from_term(options, NULL, config_r, err, err_len)
 			 : gc_config_default(config_r);
 
+	if (rc == 0 && (rc = gc_config_from_env(*config_r, environ, err, err_len)) != 0)
+		gc_config_destroy(*config_r);
 	for (size_t i = 0; rc == 0 && i < 2; i++) {
 		const struct gc_term *t = gc_term_get(map, keys[i]);
 		const char *text = t ? gc_term_text(t) : NULL;
