@@ -2,7 +2,7 @@
  * Everything else that comes over a link is read and forgotten.
  *
  *   NAME --no link from that name--> REPLY --digest right--> LINK
- *     \--one is up--> ALIVE --"true"--> REPLY (and the old link is cut)
+ *     \--one is up--> ALIVE --"true"--> REPLY (the old link is cut once the digest is right)
  */
 #include "swarm.h"
 
@@ -115,11 +115,8 @@ static bool on_name(struct swarm *s, struct conn *c, const uint8_t *p, size_t le
 
 static bool on_alive_answer(struct swarm *s, struct conn *c, const uint8_t *p, size_t len)
 {
-	struct conn *old = link_from(c);
 	if (!wire_is_status(p, len, "true"))
 		return false;
-	if (old != NULL)
-		swarm_conn_close(s, old);
 	send_challenge(s, c);
 	return true;
 }
@@ -132,7 +129,7 @@ static bool on_reply(struct swarm *s, struct conn *c, const uint8_t *p, size_t l
 	if (!wire_check_reply(p, len, s->options.cookie, c->challenge, &theirs))
 		return false;
 	if (old != NULL)
-		swarm_conn_close(s, old); /* two handshakes at once: the later one stays */
+		swarm_conn_close(s, old); /* not before the cookie is proved: anybody can say "true" */
 	wire_digest(s->options.cookie, theirs, digest);
 	swarm_conn_answer(s, c, out, wire_put_ack(out, digest));
 	if (c->source.fd >= 0)
