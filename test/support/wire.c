@@ -177,6 +177,22 @@ bool wire_check_ack(const uint8_t *p, size_t len, const char *cookie, uint32_t c
 
 /* ---- EPMD ---- */
 
+size_t wire_put_alive2_req(uint8_t *out, const char *alive, uint16_t port)
+{
+	size_t len = strnlen(alive, WIRE_NAME_MAX);
+	uint8_t *p = out + 2;
+	p[0] = 120;
+	wire_put16(p + 1, port);
+	p[3] = 77; /* a visible node */
+	p[4] = 0;
+	wire_put16(p + 5, EPMD_HIGHEST);
+	wire_put16(p + 7, EPMD_LOWEST);
+	wire_put16(p + 9, (uint16_t)len);
+	memcpy(p + 11, alive, len);
+	wire_put16(p + 11 + len, 0);
+	return finish(out, 13 + len);
+}
+
 size_t wire_put_port2_req(uint8_t *out, const char *alive)
 {
 	size_t len = strnlen(alive, WIRE_NAME_MAX);

@@ -53,6 +53,7 @@ bool wire_check_reply(const uint8_t *p, size_t len, const char *cookie, uint32_t
 bool wire_check_ack(const uint8_t *p, size_t len, const char *cookie, uint32_t challenge);
 
 /* ---- EPMD ---- */
+size_t wire_put_alive2_req(uint8_t *out, const char *alive, uint16_t port); /* of a visible node */
 size_t wire_put_port2_req(uint8_t *out, const char *alive);
 size_t wire_put_port2(uint8_t *out, const char *alive, uint16_t port);
 /* Bytes of a PORT2 answer used, 0: more is needed. *port_r 0: the name is not known there. */
