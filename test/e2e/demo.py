@@ -107,6 +107,7 @@ def get_it_back(screen, nodes):
 def ask(screen, nodes, gcs):
     a = nodes[0]
     cnode = gcs[0].cnode
+    gcs[0].expect_peer(nodes[1], linked=True)
     screen.step(f"The shell of {a.name} asks its C-node.")
     shell(screen, a, f"net_adm:ping('{cnode}')")
     shell(screen, a, "nodes(hidden)")
