@@ -390,8 +390,10 @@ START_TEST(truncated_without_tcp)
 	fake.mode = FAKE_DNS_TRUNCATED;
 	ck_assert_int_eq(ask(GC_DNS_A, "x.test")->fail.err, GC_EDNS);
 	/* The number of a free UDP port may be taken for TCP by somebody else. */
-	if (!fake_epmd_open(&tcp, &loop, "127.0.0.1", ntohs(fake.addr.sin_port)))
+	if (!fake_epmd_open(&tcp, &loop, "127.0.0.1", ntohs(fake.addr.sin_port))) {
+		fake_epmd_close(&tcp);
 		return;
+	}
 	ck_assert_int_eq(ask(GC_DNS_A, "x.test")->fail.err, GC_ETIMEDOUT);
 	ck_assert_int_ge(tcp.n_accepted, 1);
 	fake_epmd_close(&tcp);
