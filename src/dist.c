@@ -25,6 +25,7 @@ struct request {
 	bool is_done; /* answered, waits to be delivered */
 	enum gc_quality quality;
 	struct gc_fail fail;
+	struct request *prev, *next; /* in the list of those that are done, in that order */
 	UT_hash_handle hh;
 };
 
@@ -50,6 +51,7 @@ struct gc_dist_host {
 	char basename[256], epmd_port[8];
 	uintptr_t last_id;
 	struct request *requests;
+	struct request *done; /* of them: answered, not delivered yet */
 	struct owner_call *calls;
 	bool owner_up, is_closing, plugin_closed;
 	unsigned open_handles;
@@ -61,14 +63,21 @@ struct gc_dist_host {
 
 /* ---- requests ---- */
 
-static void request_free(struct gc_dist_host *d, struct request *q)
+static void request_destroy(struct request *q)
 {
-	HASH_DEL(d->requests, q);
 	for (size_t i = 0; i < q->n_found; i++)
 		free(q->found[i]);
 	free(q->found);
 	free(q->node);
 	free(q);
+}
+
+static void request_free(struct gc_dist_host *d, struct request *q)
+{
+	HASH_DEL(d->requests, q);
+	if (q->is_done)
+		DL_DELETE(d->done, q);
+	request_destroy(q);
 }
 
 static struct request *request_new(struct gc_dist_host *d, enum kind kind, const char *node)
@@ -118,22 +127,28 @@ static void deliver(struct gc_dist_host *d, struct request *q)
 	}
 }
 
+static void deliver_done(struct gc_dist_host *d)
+{
+	while (d->done && !d->is_closing) {
+		struct request *q = d->done;
+		DL_DELETE(d->done, q);
+		HASH_DEL(d->requests, q);
+		q->is_done = false; /* in no list any more */
+		deliver(d, q);
+		request_destroy(q);
+	}
+}
+
 static void on_deliver(uv_timer_t *timer)
 {
-	struct gc_dist_host *d = timer->data;
-	struct request *q, *tmp;
-
-	HASH_ITER(hh, d->requests, q, tmp)
-		if (q->is_done && !d->is_closing) {
-			deliver(d, q);
-			request_free(d, q);
-		}
+	deliver_done(timer->data);
 }
 
 static void finish_request(struct gc_dist_host *d, struct request *q, enum gc_quality quality,
 			   int err, const char *reason)
 {
 	q->is_done = true;
+	DL_APPEND(d->done, q);
 	q->quality = quality;
 	if (quality == GC_ERROR)
 		gc_fail_set(&q->fail, err, GC_STAGE_JOIN, "%s", reason ? reason : "");
@@ -357,6 +372,8 @@ static void host_member(struct gc_instance *inst, const char *node, bool up, con
 {
 	struct gc_dist_host *d = host_of(inst);
 
+	/* Nothing may overtake: a whole set that was told before this change is older than it. */
+	deliver_done(d);
 	if (!d->is_closing && gc_name_ok(node, strnlen(node, GC_NODE_MAX + 1)))
 		d->config.on_member(d->config.arg, node, up, reason);
 }
