@@ -4,33 +4,55 @@
 #include <dirent.h>
 #include <stdio.h>
 
+#define OWN_HANDLES 2
+
+/* uv_run(UV_RUN_ONCE) runs timers, then polls. What becomes true in a timer must not be waited upon in
+ * that poll, nor may the deadline be, when it was the last timer: nothing would end it. */
+struct run {
+	uv_timer_t timer;
+	uv_prepare_t prepare;
+	bool (*pred)(void *arg);
+	void *arg;
+	bool is_late;
+	int n_open;
+};
+
 static void on_timer(uv_timer_t *t)
 {
-	*(bool *)t->data = true;
+	((struct run *)t->data)->is_late = true;
+}
+
+static void on_prepare(uv_prepare_t *p)
+{
+	struct run *r = p->data;
+
+	if (r->is_late || r->pred(r->arg))
+		uv_stop(p->loop);
 }
 
 static void on_close(uv_handle_t *h)
 {
-	*(bool *)h->data = true;
+	((struct run *)h->data)->n_open--;
 }
 
 bool loop_until_(uv_loop_t *loop, bool (*pred)(void *arg), void *arg, uint64_t deadline_ms,
 		 const char *what)
 {
-	uv_timer_t timer;
-	bool late = false, closed = false;
+	struct run r = {.pred = pred, .arg = arg, .n_open = OWN_HANDLES};
 
 	uv_update_time(loop);
-	uv_timer_init(loop, &timer);
-	timer.data = &late;
-	uv_timer_start(&timer, on_timer, deadline_ms, 0);
-	while (!pred(arg) && !late)
+	uv_timer_init(loop, &r.timer);
+	uv_prepare_init(loop, &r.prepare);
+	r.timer.data = r.prepare.data = &r;
+	uv_timer_start(&r.timer, on_timer, deadline_ms, 0);
+	uv_prepare_start(&r.prepare, on_prepare);
+	while (!pred(arg) && !r.is_late)
 		uv_run(loop, UV_RUN_ONCE);
 	bool ok = pred(arg);
 
-	timer.data = &closed;
-	uv_close((uv_handle_t *)&timer, on_close);
-	while (!closed)
+	uv_close((uv_handle_t *)&r.timer, on_close);
+	uv_close((uv_handle_t *)&r.prepare, on_close);
+	while (r.n_open > 0)
 		uv_run(loop, UV_RUN_NOWAIT);
 	if (!ok && what)
 		fprintf(stderr, "not true after %d ms: %s\n", (int)deadline_ms, what);
@@ -82,7 +104,7 @@ static bool is_empty(void *arg)
 	int n = 0;
 
 	uv_walk(arg, count_handle, &n);
-	return n <= 1; /* the timer of loop_until itself */
+	return n <= OWN_HANDLES; /* those of loop_until itself */
 }
 
 bool loop_empty(uv_loop_t *loop)

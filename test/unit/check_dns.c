@@ -385,7 +385,7 @@ END_TEST
 /* Truncated, and TCP is refused, or taken and mute: never half an answer. */
 START_TEST(truncated_without_tcp)
 {
-	struct fake_epmd tcp; /* has the framing of DNS over TCP */
+	static struct fake_epmd tcp; /* has the framing of DNS over TCP; closes after this function */
 
 	fake.mode = FAKE_DNS_TRUNCATED;
 	ck_assert_int_eq(ask(GC_DNS_A, "x.test")->fail.err, GC_EDNS);
@@ -441,7 +441,8 @@ END_TEST
 START_TEST(mute_names_do_not_hold_up_others)
 {
 	enum { N = 200 };
-	struct result *mutes = calloc(N, sizeof(*mutes)), good = {0};
+	static struct result good; /* large: not on the stack */
+	struct result *mutes = calloc(N, sizeof(*mutes));
 	uint64_t t0 = uv_hrtime();
 
 	ck_assert_ptr_nonnull(mutes);
@@ -564,13 +565,13 @@ START_TEST(resolv_conf_changes)
 	fake.mode = FAKE_DNS_LATE;
 	fake.delay_ms = 100;
 	fake.only_name = NULL;
-	struct result first = {0};
+	static struct result first, second;
 
+	memset(&first, 0, sizeof(first));
+	memset(&second, 0, sizeof(second));
 	ck_assert_ptr_nonnull(gc_dns_ask(dns, GC_DNS_A, "web", on_dns, &first));
 	ck_assert(loop_until_count(&loop, &fake.n_requests, 3, 2000));
 	write_text(resolv, "search b.test\n");
-	struct result second = {0};
-
 	ck_assert_ptr_nonnull(gc_dns_ask(dns, GC_DNS_SRV, "", on_dns, &second)); /* reads it */
 	ck_assert(loop_until_count(&loop, &second.n_calls, 1, 3000));
 	ck_assert(loop_until_count(&loop, &first.n_calls, 1, 3000));
@@ -652,7 +653,7 @@ END_TEST
 
 START_TEST(closed_with_open_questions)
 {
-	struct result r[3];
+	static struct result r[3];
 
 	memset(r, 0, sizeof(r));
 	fake.mode = FAKE_DNS_MUTE;

@@ -54,10 +54,11 @@ static void on_reg(void *arg, enum gc_epmd_state state, uint32_t creation,
 
 static struct gc_epmd_reg *add_node(const char *alive, uint16_t port, uint8_t type)
 {
-	int up = 0;
-	struct gc_epmd_reg *r = gc_epmd_register(&loop, NULL, alive, port, type, on_reg, &up);
+	static int n_up; /* also told later, when the epmd is killed */
+	int before = n_up;
+	struct gc_epmd_reg *r = gc_epmd_register(&loop, NULL, alive, port, type, on_reg, &n_up);
 
-	ck_assert(loop_until_count(&loop, &up, 1, 5000));
+	ck_assert(loop_until_count(&loop, &n_up, before + 1, 5000));
 	return r;
 }
 
