@@ -129,8 +129,13 @@ bool child_start(struct child *c, const char *const argv[], const char *ready_li
 
 void child_signal(struct child *c, int sig)
 {
-	if (c->pid > 0)
-		kill(c->pid, sig);
+	siginfo_t info;
+
+	if (c->pid <= 0)
+		return;
+	kill(c->pid, sig);
+	if (sig == SIGSTOP) /* until all its threads have stopped it may still answer */
+		(void)waitid(P_PID, (id_t)c->pid, &info, WSTOPPED | WEXITED | WNOWAIT);
 }
 
 void child_kill(struct child *c, int sig)
