@@ -5,6 +5,7 @@ import subprocess
 
 from lib import *
 from lib.main import TestWorld
+from lib.ca import Ca, dist_args, optfile
 from lib.otp import Otp
 
 
@@ -65,6 +66,27 @@ def releases(w):
         raise Skip("no other OTP release here")
 
 
+def certificates(w):
+    """Nodes with good certificates meet over TLS, in both families and versions, and keep all others out."""
+    ca, stranger = Ca(w), Ca(w, "stranger")
+    hosts = ("127.0.0.1", "::1")
+    certs = {"good": ca.issue("good", *hosts), "same": ca.issue("same", *hosts), "elsewhere": ca.issue("elsewhere", "x"),
+             "late": ca.issue("late", *hosts, expired=True), "strange": stranger.issue("strange", *hosts)}
+    certs["strange"].cacert = ca.cacert
+
+    def node(name, family, version):
+        return w.erl(name, host=hosts[family == "inet6"], args=dist_args(optfile(w, certs[name], version), family))
+    for family, version in (("inet", "1.2"), ("inet6", "1.3")):
+        good, *others = [node(name, family, version) for name in certs]
+        answers = [good.eval("net_adm:ping(N)", N=other.name) for other in others]
+        assert answers == ["pong", "pang", "pang", "pang"], answers
+        assert others[2].eval("net_adm:ping(N)", N=good.name) == "pang"
+        for other in (good, *others):
+            other.kill()
+    ca.revoke(certs["same"])
+    assert "-----BEGIN X509 CRL-----" in open(ca.crl(), encoding="utf8").read()
+
+
 def recorder(w):
     a = w.erl("a")
     rec = a.record("subscriber")
@@ -118,4 +140,4 @@ def running(pid):
         return False
 
 
-main(nodes_and_events, terms, wrong_cookie, ticks, releases, recorder, leftovers, dies_with_parent)
+main(nodes_and_events, terms, wrong_cookie, ticks, releases, certificates, recorder, leftovers, dies_with_parent)

@@ -70,8 +70,8 @@ add_packages() {
 
 [ $# = 2 ] || { sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 suite=$1 dir=${2%/}
-# erlang-dev has the header files of eunit.
-packages=erlang-base,erlang-eunit,erlang-dev${GC_CHROOT_PACKAGES:+,$GC_CHROOT_PACKAGES}
+# erlang-dev has the header files of eunit; erlang-ssl is for distribution over TLS.
+packages=erlang-base,erlang-eunit,erlang-dev,erlang-ssl${GC_CHROOT_PACKAGES:+,$GC_CHROOT_PACKAGES}
 mkdir -p "$(dirname "$dir")" || skip "no folder for it"
 exec 9>"$dir.lock" || skip "no lock file"
 flock 9
