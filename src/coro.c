@@ -182,6 +182,15 @@ static size_t wipe(struct gc_coro *co)
 	return (size_t)(end - deepest);
 }
 
+static void drop_idle(struct gc_coro_pool *p)
+{
+	struct gc_coro *co = p->idle;
+
+	p->idle = co->next;
+	p->n_idle--;
+	unmap_stack(co);
+}
+
 static void retire(struct gc_coro *co)
 {
 	struct gc_coro_pool *p = co->pool;
@@ -197,12 +206,6 @@ static void retire(struct gc_coro *co)
 	} else {
 		unmap_stack(co);
 	}
-	while (p->n_alive == 0 && p->idle) {
-		co = p->idle;
-		p->idle = co->next;
-		p->n_idle--;
-		unmap_stack(co);
-	}
 }
 
 /* ---- public ---- */
@@ -216,11 +219,18 @@ struct gc_coro_pool *gc_coro_pool_create(size_t max_idle)
 	return p;
 }
 
+void gc_coro_pool_trim(struct gc_coro_pool *p)
+{
+	while (p->idle)
+		drop_idle(p);
+}
+
 void gc_coro_pool_destroy(struct gc_coro_pool *p)
 {
 	if (!p)
 		return;
-	GC_REQUIRE(p->n_alive == 0 && p->n_idle == 0);
+	GC_REQUIRE(p->n_alive == 0);
+	gc_coro_pool_trim(p);
 	free(p);
 }
 

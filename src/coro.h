@@ -2,7 +2,8 @@
  * a coroutine runs only inside gc_coro_start and gc_coro_resume, and gives up only in gc_coro_yield.
  *
  * Stacks are mapped with a guard page below, left out of core dumps, wiped when a coroutine ends (they
- * held digests and what MD5 made them of), kept for the next one, and given back once none runs. */
+ * held digests and what MD5 made them of) and kept for the next one: making one costs more than what
+ * runs on it. */
 #ifndef GC_CORO_H
 #define GC_CORO_H
 
@@ -15,10 +16,12 @@ struct gc_coro_pool;
 /* Bytes of a stack, without its guard page. Only what is touched costs memory. */
 #define GC_CORO_STACK (64u * 1024u)
 
-/* max_idle: stacks kept while others run. NULL: out of memory. */
+/* max_idle: stacks kept until the next trim. NULL: out of memory. */
 struct gc_coro_pool *gc_coro_pool_create(size_t max_idle);
 /* None may be alive. NULL is fine. */
 void gc_coro_pool_destroy(struct gc_coro_pool *p);
+/* Gives the stacks back that nobody uses. */
+void gc_coro_pool_trim(struct gc_coro_pool *p);
 size_t gc_coro_pool_alive(const struct gc_coro_pool *p);
 
 /* Runs fn(arg) until its first yield or its end. co_r: the coroutine, or NULL if it has ended already. 0, or

@@ -102,7 +102,8 @@ static void session_free(struct gc_session *s)
 	if (s->phase == QUEUED)
 		DL_DELETE(s->n->queue, s);
 	HASH_DELETE(hh, s->n->sessions, s);
-	s->n->n_sessions--;
+	if (--s->n->n_sessions == 0)
+		gc_transport_trim(s->n->transport);
 	free(s->name);
 	free(s);
 }

@@ -16,7 +16,7 @@
 /* In every libei, old and new, though its header leaves it out. */
 ei_cnode *ei_fd_to_cnode(int fd);
 
-#define IDLE_STACKS 32
+#define IDLE_STACKS 256
 /* The number ei knows the connection by. Its entry lives between two lines of run_ei(), so one serves all,
  * and ei's table never grows beyond its first segment. */
 #define SLOT 0
@@ -263,6 +263,11 @@ void gc_transport_set_creation(struct gc_transport *t, uint32_t creation)
 uint64_t gc_transport_flags(const struct gc_transport *t)
 {
 	return t->flags;
+}
+
+void gc_transport_trim(struct gc_transport *t)
+{
+	gc_coro_pool_trim(t->coros);
 }
 
 size_t gc_transport_stack_used(const struct gc_transport *t)

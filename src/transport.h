@@ -25,6 +25,8 @@ void gc_transport_destroy(struct gc_transport *t);
 void gc_transport_set_creation(struct gc_transport *t, uint32_t creation);
 /* The flags we offer: those of ei with ours added (GC_DFLAGS_ADDED). */
 uint64_t gc_transport_flags(const struct gc_transport *t);
+/* No handshake is under way: gives idle stacks back. */
+void gc_transport_trim(struct gc_transport *t);
 /* The most stack ei has used so far. */
 size_t gc_transport_stack_used(const struct gc_transport *t);
 
