@@ -344,7 +344,7 @@ static void make_room(struct gc_node *n, const union gc_addr *from)
 		cut(n->accepts, GC_EOVERLOAD, "too many at once");
 }
 
-static void start(struct gc_node *n, struct gc_link *conn, const union gc_addr *from)
+void gc_accept_start(struct gc_node *n, struct gc_link *conn, const union gc_addr *from)
 {
 	struct gc_accept *a = calloc(1, sizeof(*a));
 
@@ -381,7 +381,7 @@ void gc_accept_on_connection(uv_stream_t *listener, int status)
 	if (gc_conn_accept(conn, listener) != 0 || !gc_conn_peer(conn, &from))
 		gc_conn_close(conn);
 	else
-		start(n, conn, &from);
+		gc_accept_start(n, conn, &from);
 }
 
 void gc_accept_close_all(struct gc_node *n)

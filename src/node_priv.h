@@ -234,6 +234,8 @@ void gc_lookup_cancel(struct gc_lookup *l); /* NULL is fine */
 
 /* ---- accept.c ---- */
 void gc_accept_on_connection(uv_stream_t *listener, int status);
+/* conn, from that address, now belongs to the handshake. */
+void gc_accept_start(struct gc_node *n, struct gc_link *conn, const union gc_addr *from);
 void gc_accept_close_all(struct gc_node *n);
 
 #endif

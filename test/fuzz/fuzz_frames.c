@@ -1,0 +1,54 @@
+/* What a peer that has the cookie may send: frames, control messages and what they carry, up to the
+ * answer. The input is the stream, after one byte that says in how large pieces it comes. */
+#include "fuzz_node.h"
+
+static struct gc_link *linked(struct fuzz_node *f)
+{
+	static const struct gc_conn_ops none = {NULL, NULL, NULL};
+	const struct gc_peer_facts peer = {
+	    .name = FUZZ_PEER,
+	    .flags = GC_DFLAGS_OURS | GC_DFLAG_PUBLISHED,
+	    .creation = 1,
+	};
+	struct gc_link *l = gc_conn_create(f->n, &none, NULL);
+
+	FUZZ_REQUIRE(l && gc_link_up(l, &peer, false) == 0);
+	return l;
+}
+
+/* Every frame that was to leave is whole, and holds one control tuple and perhaps one message. */
+static void look_at_answers(const struct gc_link *l)
+{
+	struct gc_reader r = gc_reader(l->out.data, l->out.len);
+
+	while (r.len > 0) {
+		uint32_t len = gc_read_u32(&r);
+		const uint8_t *p = gc_read_bytes(&r, len);
+
+		FUZZ_REQUIRE(!r.failed);
+		if (len == 0)
+			continue;
+		FUZZ_REQUIRE(len > 2 && p[0] == 112 && p[1] == GC_ETF_VERSION);
+		int64_t n = gc_etf_check(p + 2, len - 2);
+		FUZZ_REQUIRE(n > 0);
+		size_t rest = len - 2 - (size_t)n;
+		FUZZ_REQUIRE(rest == 0 || (p[2 + n] == GC_ETF_VERSION &&
+					   gc_etf_check(p + 3 + n, rest - 1) == (int64_t)rest - 1));
+	}
+}
+
+FUZZ_TARGET(frames)
+{
+	struct fuzz_node *f = fuzz_node();
+
+	if (len == 0)
+		return 0;
+	size_t piece = data[0] ? data[0] : len;
+	struct gc_link *l = linked(f);
+	for (size_t at = 1; at < len; at += piece)
+		gc_link_input(l, data + at, len - at < piece ? len - at : piece);
+	if (l->state == GC_LINK_UP)
+		look_at_answers(l);
+	fuzz_node_settle(f, l);
+	return 0;
+}
