@@ -246,6 +246,8 @@ const struct gc_row gc_rows[] = {
     {"listen_port", "0", "our port; 0: any", INT(listen_port, 0, 65535)},
     {"epmd", "true", "register with EPMD and ask it", .kind = GC_ROW_NOT, MEMBER(no_epmd)},
     {"dist_port", "0", "without EPMD: the port of all peers", INT(dist_port, 0, 65535)},
+    {"tls", NULL, "distribution over TLS", .kind = GC_ROW_SPECIAL, .set = gc_config_set_tls,
+     .put = gc_config_put_tls, .allowed = "a list of {Option, Value}, or [{optfile, File}]"},
     {"net_ticktime", "60", "seconds, as in kernel(6) of the peers", INT(net_ticktime_s, 1, 86400)},
     {"log_level", "notice", "what is logged", .kind = GC_ROW_ENUM, MEMBER(log_level),
      .choices = log_choices},

@@ -17,6 +17,7 @@ struct gc_config_notify {
 	const char *node; /* NULL: the owner */
 };
 
+struct gc_tls_options;
 /* Everything lives in the arena that it owns. Zero / NULL is "not given". */
 struct gc_config {
 	struct gc_arena *arena;
@@ -51,6 +52,7 @@ struct gc_config {
 	bool no_epmd; /* {epmd, false} */
 	uint16_t dist_port; /* with no_epmd: the port of all peers (also ERL_DIST_PORT) */
 	uint32_t net_ticktime_s;
+	const struct gc_tls_options *tls; /* NULL: plain TCP */
 	enum gc_log_level log_level;
 };
 

@@ -64,4 +64,12 @@ int gc_setting_refuse(const struct gc_setting *s, const struct gc_term *t);
 int gc_setting_unknown(const struct gc_setting *s, const struct gc_term *t, const char *key,
 		       const struct gc_row *rows);
 
+
+/* A regular file of at most 1 MiB. GC_EIO with a sentence in err. */
+int gc_config_read_file(const char *file, struct gc_buf *b, char *err, size_t err_len);
+
+/* ---- config_tls.c ---- */
+int gc_config_set_tls(struct gc_setting *s, const struct gc_term *t);
+void gc_config_put_tls(const struct gc_config *c, struct gc_buf *b);
+
 #endif

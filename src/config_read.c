@@ -227,7 +227,7 @@ static int read_all(int fd, struct gc_buf *b)
 }
 
 /* Regular files only: a pipe could make us wait. */
-static int read_file(const char *file, struct gc_buf *b, char *err, size_t err_len)
+int gc_config_read_file(const char *file, struct gc_buf *b, char *err, size_t err_len)
 {
 	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat st;
@@ -265,7 +265,7 @@ int gc_config_from_file(const char *file, struct gc_config **config_r, char *err
 
 	*config_r = NULL;
 	if (rc == 0)
-		rc = read_file(file, &b, err, err_len);
+		rc = gc_config_read_file(file, &b, err, err_len);
 	if (rc == 0)
 		rc = parse_file(c, file, &b, err, err_len);
 	gc_buf_deinit(&b);
