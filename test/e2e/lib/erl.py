@@ -72,7 +72,7 @@ class Erl:
     def start(self):
         """Starts the VM; ready() waits for it."""
         need_program("erl", "erlang-base")
-        self.world.ensure_epmd(self.at)
+        self.ensure_epmd()
         self.up, self.hidden, self.events, self.is_ready = set(), set(), [], False
         self.calls, self.next_call, self.release = {}, 0, None
         ours, theirs = socket.socketpair()
@@ -83,15 +83,22 @@ class Erl:
         program, ebin, home = ["erl"], None, self.home
         if self.otp:
             program, ebin, home = self.otp.enter(self.world, where, self.home)
-        argv = program + SMALL_VM + [
-            "-name", self.name, "-noinput", "-boot", "no_dot_erlang", "-start_epmd", "false",
-            "-pa", ebin or node_beam(self.world), "-s", "e2e_node", "-e2e_fd", str(theirs.fileno())]
-        self.proc = Proc(self.world, self.short, argv + self.args, where=where,
-                         env=self.world.env(home, **self.more_env))
+        self.proc = Proc(self.world, self.short,
+                         self.command(program, ebin or node_beam(self.world), theirs.fileno()) + self.args,
+                         where=where, env=self.world.env(home, **self.more_env))
         theirs.close()
         self.channel = ours
         self.world.loop.watch(ours.fileno(), lambda: self.on_readable(ours, packets))
         return self
+
+    def ensure_epmd(self):
+        self.world.ensure_epmd(self.at)
+
+    def command(self, program, ebin, fd):
+        """The command line, but for its own args; ebin: where e2e_node is."""
+        return program + SMALL_VM + [
+            "-name", self.name, "-noinput", "-boot", "no_dot_erlang", "-start_epmd", "false",
+            "-pa", ebin, "-s", "e2e_node", "-e2e_fd", str(fd)]
 
     def ready(self, within=20.0):
         def look():

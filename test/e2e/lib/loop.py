@@ -1,6 +1,8 @@
 """One selector for everything that a test waits for: lines, packets and exits of its processes. expect()
 waits for an event; until() is the only place that asks again and again, for states that send none.
-Neither waits beyond its deadline. Single-threaded."""
+Neither waits beyond its deadline. later() is for fakes that do something by the clock. Single-threaded."""
+import heapq
+import itertools
 import os
 import selectors
 import time
@@ -24,6 +26,7 @@ class Loop:
     def __init__(self, journal):
         self.journal = journal
         self.selector = selectors.DefaultSelector()
+        self.timers, self.numbers = [], itertools.count()
 
     def watch(self, fd, callback):
         self.selector.register(fd, selectors.EVENT_READ, callback)
@@ -34,10 +37,18 @@ class Loop:
         except KeyError:
             pass
 
+    def later(self, seconds, callback):
+        """Calls back once, so many seconds from now, while something is waited for."""
+        heapq.heappush(self.timers, (time.monotonic() + seconds, next(self.numbers), callback))
+
     def pump(self, timeout=0.0):
         """Lets events in: waits up to timeout seconds for the first, then takes what is there."""
+        if self.timers:
+            timeout = min(timeout, self.timers[0][0] - time.monotonic())
         for key, _ in self.selector.select(max(0.0, timeout)):
             key.data()
+        while self.timers and self.timers[0][0] <= time.monotonic():
+            heapq.heappop(self.timers)[2]()
 
     def expect(self, condition, within=10.0, what="a condition", every=None):
         """Waits until condition() is true and gives its value. It is asked after each event (and, with

@@ -52,7 +52,7 @@ class Host(Namespace):
         super().__init__(net.world, name)
         self.net, self.number = net, number
         self.address, self.address6 = f"10.77.{number >> 8}.{number & 255}", f"fd00:77::{number:x}"
-        self.resolv = self.hosts = None
+        self.resolv = self.hosts = self.hostname = None
         self.do("ip", "link", "set", "lo", "up")
         net.do("ip", "link", "add", f"v{number}", "type", "veth", "peer", "name", "eth0",
                "netns", f"/proc/self/fd/{self.fd}", fds=(self.fd,))
@@ -63,7 +63,7 @@ class Host(Namespace):
 
     def where(self):
         files = {"/etc/resolv.conf": self.resolv, "/etc/hosts": self.hosts}
-        return Where(netns=self.fd, binds={
+        return Where(netns=self.fd, hostname=self.hostname, binds={
             mine: path for path, mine in files.items() if mine and os.path.exists(path)})
 
     def use_dns(self, *servers, search="", options="timeout:1 attempts:2"):
@@ -83,6 +83,10 @@ class Host(Namespace):
 
     def up(self):
         self.net.do("ip", "link", "set", f"v{self.number}", "up")
+
+    def remove(self):
+        """Its address is nobody's any more, until another host gets it."""
+        self.net.do("ip", "link", "del", f"v{self.number}")
 
     def listen(self, port=0):
         """A listening socket of ours inside (a silent peer, for one)."""

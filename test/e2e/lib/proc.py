@@ -1,10 +1,11 @@
 """One child process of a test: its lines in the journal, its exit as an event. It dies with the test
 (PR_SET_PDEATHSIG), leads a process group of its own, and may live in another network namespace, with
-another resolv.conf, or in another root."""
+another resolv.conf and hostname, or in another root."""
 import ctypes
 import os
 import re
 import signal
+import socket
 import struct
 import subprocess
 import time
@@ -13,7 +14,7 @@ from .loop import Failed
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
-CLONE_NEWNS, CLONE_NEWNET = 0x20000, 0x40000000
+CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWNET = 0x20000, 0x4000000, 0x40000000
 MS_REC, MS_PRIVATE, MS_BIND = 0x4000, 0x40000, 0x1000
 
 
@@ -55,10 +56,10 @@ def can_mount():
 
 
 class Where:
-    """Where a process runs: netns (a descriptor), binds {source: target}, root, fds it inherits."""
+    """Where a process runs: netns (a descriptor), binds {source: target}, hostname, root, fds it inherits."""
 
-    def __init__(self, netns=None, binds=None, root=None, fds=(), cwd=None):
-        self.netns, self.binds, self.root = netns, binds or {}, root
+    def __init__(self, netns=None, binds=None, root=None, fds=(), cwd=None, hostname=None):
+        self.netns, self.binds, self.root, self.hostname = netns, binds or {}, root, hostname
         self.fds, self.cwd = fds, cwd
 
     def enter(self, parent):
@@ -72,6 +73,9 @@ class Where:
             mount_private()
             for source, target in self.binds.items():
                 bind(source, target)
+        if self.hostname:
+            sys_call(LIBC.unshare(CLONE_NEWUTS), "unshare(CLONE_NEWUTS)")
+            socket.sethostname(self.hostname)
         if self.root:
             os.chroot(self.root)
             os.chdir("/")
