@@ -57,13 +57,10 @@ static void accept_free(struct gc_accept *a)
 static void cut(struct gc_accept *a, int err, const char *why)
 {
 	struct gc_node *n = a->n;
-	char from[64];
 
 	n->stats.accepts_failed++;
-	gc_addr_print(&a->from, from, sizeof(from));
-	gc_trouble_log(n->trouble, uv_now(n->c.loop), GC_LOG_NOTICE, "accept",
-		       "connection from %s%s%s cut: %s (%s)", from, *a->name ? " as " : "", a->name,
-		       gc_err_name(err), why);
+	gc_node_count_cut(n->stats.accepts_cut, err);
+	gc_node_log_cut(n, err, &a->from, a->name, why);
 	accept_free(a);
 }
 
@@ -310,11 +307,10 @@ static const struct gc_conn_ops ops = {NULL, on_bytes, on_end};
 
 static bool same_source(const union gc_addr *a, const union gc_addr *b)
 {
-	if (a->sa.sa_family != b->sa.sa_family)
-		return false;
-	if (a->sa.sa_family == AF_INET6)
-		return memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr, sizeof(a->in6.sin6_addr)) == 0;
-	return a->in.sin_addr.s_addr == b->in.sin_addr.s_addr;
+	struct gc_net net;
+
+	gc_net_of(&net, a, a->sa.sa_family == AF_INET6 ? 64 : 32);
+	return gc_net_has(&net, b);
 }
 
 static bool is_loopback(const union gc_addr *a)
@@ -374,14 +370,21 @@ void gc_accept_on_connection(uv_stream_t *listener, int status)
 	union gc_addr from;
 
 	if (!conn) {
-		gc_trouble_log(n->trouble, uv_now(n->c.loop), GC_LOG_WARNING, "accept",
+		gc_trouble_log(&n->trouble[0], uv_now(n->c.loop), GC_LOG_WARNING, "accept",
 			       "cannot accept: %s", status ? uv_strerror(status) : "out of memory");
 		return;
 	}
-	if (gc_conn_accept(conn, listener) != 0 || !gc_conn_peer(conn, &from))
+	if (gc_conn_accept(conn, listener) != 0 || !gc_conn_peer(conn, &from)) {
 		gc_conn_close(conn);
-	else
+	} else if (!gc_node_may_reach(n, &from.sa)) {
+		n->stats.accepts++;
+		n->stats.accepts_failed++;
+		gc_node_count_cut(n->stats.accepts_cut, GC_EOUTSIDE);
+		gc_node_log_cut(n, GC_EOUTSIDE, &from, "", "");
+		gc_conn_close(conn);
+	} else {
 		gc_accept_start(n, conn, &from);
+	}
 }
 
 void gc_accept_close_all(struct gc_node *n)

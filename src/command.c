@@ -1,5 +1,6 @@
 /* The one-shot commands; see command.h. Text is for people; the JSON (RFC 8259) stays as it is. */
 #include "command.h"
+#include "allow.h"
 #include "daemon.h"
 #include "discover.h"
 #include "front.h"
@@ -51,6 +52,7 @@ struct asking {
 	uv_loop_t loop;
 	uv_timer_t deadline;
 	struct gc_discover *discover;
+	struct gc_allow *allow;
 	size_t left; /* instances that have not answered */
 	bool as_json, any_json, failed, closing;
 };
@@ -164,6 +166,13 @@ static int ask_all(struct asking *asking)
 	return asking->failed ? GC_EXIT_FAILED : GC_EXIT_OK;
 }
 
+static bool may_reach(void *arg, const struct sockaddr *addr)
+{
+	struct asking *asking = arg;
+
+	return gc_allow_has(asking->allow, addr, uv_now(&asking->loop));
+}
+
 static int discover(struct gc_config *config, const char *name, const struct gc_term *opts,
 		    bool as_json)
 {
@@ -175,6 +184,7 @@ static int discover(struct gc_config *config, const char *name, const struct gc_
 				       .owner = config->owner,
 				       .keeps_hosts = true,
 				       .cnode = cnode,
+				       .may_reach = may_reach,
 				       .on_answer = on_answer,
 				       .arg = &asking};
 	int code = GC_EXIT_CONFIG;
@@ -184,7 +194,10 @@ static int discover(struct gc_config *config, const char *name, const struct gc_
 	if (config->name)
 		c.cnode = config->name;
 	uv_loop_init(&asking.loop);
-	if (gc_discover_create(&c, &asking.discover) != 0)
+	if (config->n_allow > 0)
+		asking.allow = gc_allow_create(config->allow, config->n_allow);
+	if ((config->n_allow > 0 && !asking.allow) ||
+	    gc_discover_create(&c, &asking.discover) != 0)
 		return GC_EXIT_FAILED;
 	if (add_instances(&asking, config, name, opts, err, sizeof(err)) == 0) {
 		code = ask_all(&asking);
@@ -194,6 +207,7 @@ static int discover(struct gc_config *config, const char *name, const struct gc_
 		uv_run(&asking.loop, UV_RUN_DEFAULT);
 	}
 	(void)uv_loop_close(&asking.loop);
+	gc_allow_destroy(asking.allow);
 	return code;
 }
 

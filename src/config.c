@@ -4,6 +4,7 @@
  * its arena. */
 #include "config_priv.h"
 
+#include "allow.h"
 #include "err.h"
 #include "etf.h"
 #include "name.h"
@@ -156,9 +157,11 @@ static void put_notify(const struct gc_config *c, struct gc_buf *b)
 	gc_etf_put_nil(b);
 }
 
-/* ---- plugin_path ---- */
+/* ---- plugin_path, allow: lists of text ---- */
 
-static int set_plugin_path(struct gc_setting *s, const struct gc_term *t)
+/* One, or a list of them. */
+static int set_texts(struct gc_setting *s, const struct gc_term *t, bool (*is_good)(const struct gc_term *t),
+		     const char ***texts_r, size_t *n_r)
 {
 	bool is_list = t->type == GC_TERM_LIST;
 	const struct gc_term *const *items = is_list ? t->items : &t;
@@ -168,21 +171,54 @@ static int set_plugin_path(struct gc_setting *s, const struct gc_term *t)
 	if (!all)
 		return gc_setting_no_memory(s);
 	for (size_t i = 0; i < n; i++) {
-		if (!is_name(items[i]))
+		if (!is_good(items[i]))
 			return gc_setting_refuse(s, items[i]);
 		all[i] = gc_term_text(items[i]);
 	}
-	s->c->plugin_path = all;
-	s->c->n_plugin_path = n;
+	*texts_r = all;
+	*n_r = n;
 	return 0;
+}
+
+static void put_texts(const char *const *texts, size_t n, struct gc_buf *b)
+{
+	gc_etf_put_list(b, (uint32_t)n);
+	for (size_t i = 0; i < n; i++)
+		gc_etf_put_text(b, texts[i]);
+	gc_etf_put_nil(b);
+}
+
+static int set_plugin_path(struct gc_setting *s, const struct gc_term *t)
+{
+	return set_texts(s, t, is_name, &s->c->plugin_path, &s->c->n_plugin_path);
 }
 
 static void put_plugin_path(const struct gc_config *c, struct gc_buf *b)
 {
-	gc_etf_put_list(b, (uint32_t)c->n_plugin_path);
-	for (size_t i = 0; i < c->n_plugin_path; i++)
-		gc_etf_put_text(b, c->plugin_path[i]);
-	gc_etf_put_nil(b);
+	put_texts(c->plugin_path, c->n_plugin_path, b);
+}
+
+static bool is_network(const struct gc_term *t)
+{
+	struct gc_net net;
+
+	return is_name(t) && gc_net_parse(&net, gc_term_text(t));
+}
+
+/* An empty list could mean everything, or nothing: it is refused. */
+static int set_allow(struct gc_setting *s, const struct gc_term *t)
+{
+	if (t->type == GC_TERM_LIST && t->n_items == 0)
+		return gc_setting_refuse(s, t);
+	return set_texts(s, t, is_network, &s->c->allow, &s->c->n_allow);
+}
+
+static void put_allow(const struct gc_config *c, struct gc_buf *b)
+{
+	if (c->n_allow == 0)
+		gc_etf_put_atom(b, "undefined");
+	else
+		put_texts(c->allow, c->n_allow, b);
 }
 
 /* ---- the rows ---- */
@@ -241,6 +277,8 @@ const struct gc_row gc_rows[] = {
      .kind = GC_ROW_NODE, MEMBER(name)},
     {"cookie_file", NULL, "where the cookie is; else $HOME/.erlang.cookie", .kind = GC_ROW_TEXT,
      MEMBER(cookie_file), .allowed = "a file name"},
+    {"allow", NULL, "where peers may be; else anywhere", SPECIAL(allow),
+     .allowed = "a list of addresses, networks (10.0.0.0/8, no bit set beyond the prefix) or interfaces"},
     {"listen_address", NULL, "where we listen; else everywhere", .kind = GC_ROW_ADDRESS,
      MEMBER(listen_address)},
     {"listen_port", "0", "our port; 0: any", INT(listen_port, 0, 65535)},

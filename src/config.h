@@ -41,6 +41,8 @@ struct gc_config {
 	uint64_t ready_stable_ms, ready_timeout_ms;
 	const char **plugin_path;
 	size_t n_plugin_path;
+	const char **allow; /* rules of allow.h */
+	size_t n_allow;	    /* 0: everything is allowed */
 	/* about ourselves; the port hands owner, name and cookie in another way (port.h) */
 	const char *owner;	  /* node name */
 	const char *owner_address; /* numeric, or NULL */

@@ -141,6 +141,8 @@ static int create_node(struct gc_daemon *d, char *err, size_t err_len)
 				   .dist_port = d->config->dist_port,
 				   .net_ticktime_s = d->config->net_ticktime_s,
 				   .dns = d->dns,
+				   .allow = d->config->allow,
+				   .n_allow = d->config->n_allow,
 				   .arg = d,
 				   .on_link_up = gc_wire_on_link_up,
 				   .on_link_down = gc_wire_on_link_down,
@@ -210,6 +212,13 @@ static int create_dist(struct gc_daemon *d, char *err, size_t err_len)
 	return gc_dist_create(&c, &path, name, d->config->dist.opts, &d->dist, err, err_len);
 }
 
+static bool may_reach(void *arg, const struct sockaddr *addr)
+{
+	const struct gc_daemon *d = arg;
+
+	return gc_node_may_reach(d->node, addr);
+}
+
 static int create_discover(struct gc_daemon *d, const struct gc_config *config,
 			   struct gc_discover **discover_r, char *err, size_t err_len)
 {
@@ -221,6 +230,7 @@ static int create_discover(struct gc_daemon *d, const struct gc_config *config,
 				       .max_peers = config->max_peers,
 				       .owner = d->owner,
 				       .cnode = gc_node_name(d->node),
+				       .may_reach = may_reach,
 				       .on_answer = gc_wire_on_answer,
 				       .arg = d};
 	int rc = gc_discover_create(&c, discover_r);
@@ -377,6 +387,8 @@ int gc_daemon_reload(struct gc_daemon *d, struct gc_config *config, char *err, s
 	gc_discover_each(d->discover, await_answer, d);
 	gc_wire_drop_retired(d);
 	gc_discover_close(old, on_old_discover_closed, NULL);
+	if (gc_node_set_allow(d->node, config->allow, config->n_allow) != 0)
+		gc_log(GC_LOG_ERROR, "config", "allow stays as it was: %s", gc_err_text(GC_ENOMEM));
 	fill_policy(d, config, &policy);
 	gc_cluster_configure(d->cluster, &policy, gc_now(d));
 	set_notify(d, d->config, config);

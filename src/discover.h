@@ -30,6 +30,7 @@ struct gc_discover_config {
 	size_t max_peers;	      /* per answer */
 	const char *owner, *cnode;    /* copied; owner may be NULL */
 	bool keeps_hosts; /* without owner and node_basename, hosts are answered as they are (to look at) */
+	bool (*may_reach)(void *arg, const struct sockaddr *addr); /* NULL: everything */
 	gc_answer_cb on_answer;
 	void *arg;
 };

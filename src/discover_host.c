@@ -213,6 +213,13 @@ static void host_closed(struct gc_instance *inst)
 		gc_discover_mail_log(inst, GC_ERR, "closed() came from another thread: refused");
 }
 
+static int host_may_reach(struct gc_instance *inst, const struct sockaddr *addr)
+{
+	const struct gc_discover_config *c = &inst->d->config;
+
+	return !c->may_reach || c->may_reach(c->arg, addr);
+}
+
 void gc_discover_host_init(struct gc_discover *d)
 {
 	d->host = (struct gc_host){
@@ -229,5 +236,6 @@ void gc_discover_host_init(struct gc_discover *d)
 	    .push = host_push,
 	    .is_cancelled = host_is_cancelled,
 	    .closed = host_closed,
+	    .may_reach = host_may_reach,
 	};
 }

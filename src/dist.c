@@ -401,6 +401,11 @@ static void host_close_link(struct gc_instance *inst, const char *node)
 		gc_link_close(link, GC_EREMOVED, "");
 }
 
+static int host_may_reach(struct gc_instance *inst, const struct sockaddr *addr)
+{
+	return gc_node_may_reach(host_of(inst)->config.node, addr);
+}
+
 static const struct gc_host services = {
 	.struct_size = sizeof(struct gc_host),
 	.log = host_log,
@@ -421,6 +426,7 @@ static const struct gc_host services = {
 	.member_down = host_member_down,
 	.has_link = host_has_link,
 	.close_link = host_close_link,
+	.may_reach = host_may_reach,
 };
 
 /* ---- life ---- */

@@ -45,13 +45,17 @@
 	X(GC_EREMOVED, -34, "removed", "no longer named by discovery")                             \
 	X(GC_EOWNER, -35, "owner_down", "the connection to the owner is down")                     \
 	X(GC_EBUDGET, -36, "max_peers", "more peers than max_peers")                               \
-	X(GC_EREFLECTED, -37, "reflected_challenge", "it sent us a challenge of our own")
+	X(GC_EREFLECTED, -37, "reflected_challenge", "it sent us a challenge of our own")          \
+	X(GC_EOUTSIDE, -38, "address_not_allowed", "the address is outside of what allow permits")
 
 enum gc_err {
 #define GC_ERR_ENUM(code, number, atom, text) code = number,
 	GC_ERR_MAP(GC_ERR_ENUM)
 #undef GC_ERR_ENUM
 };
+
+/* All numbers are above -GC_ERR_LIMIT: for counts by reason. */
+#define GC_ERR_LIMIT 64
 
 /* Where in a dial (or an accepted handshake) something went wrong. */
 enum gc_stage {

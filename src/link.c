@@ -45,6 +45,7 @@ void gc_link_tell_down(struct gc_link *l)
 	HASH_DELETE(hh, n->links, l);
 	DL_DELETE(n->slices[l->slice], l);
 	n->stats.links_lost += why->err != GC_ESHUTDOWN;
+	gc_node_count_cut(n->stats.links_cut, why->err);
 	if (n->c.on_link_down)
 		n->c.on_link_down(n->c.arg, l, why);
 }

@@ -246,6 +246,7 @@ static int copy_config(struct gc_node *n, const struct gc_node_config *c, char *
 {
 	n->c = *c;
 	n->c.name = n->c.cookie = n->c.listen_address = NULL;
+	n->c.allow = NULL;
 	if (n->c.net_ticktime_s == 0)
 		n->c.net_ticktime_s = DEFAULT_TICKTIME_S;
 	if (n->c.max_frame == 0)
@@ -264,8 +265,7 @@ static int copy_config(struct gc_node *n, const struct gc_node_config *c, char *
 	n->name = strdup(c->name);
 	n->secret = secret_alloc();
 	n->read_buf = malloc(GC_READ_BUF);
-	n->trouble = calloc(1, sizeof(*n->trouble));
-	if (!n->name || !n->secret || !n->read_buf || !n->trouble) {
+	if (!n->name || !n->secret || !n->read_buf) {
 		(void)snprintf(err, err_len, "out of memory");
 		return GC_ENOMEM;
 	}
@@ -280,7 +280,7 @@ static void node_free(struct gc_node *n)
 	gc_transport_destroy(n->transport);
 	secret_free(n->secret);
 	free(n->read_buf);
-	free(n->trouble);
+	gc_allow_destroy(n->allow);
 	free(n->name);
 	free(n);
 }
@@ -335,6 +335,8 @@ int gc_node_create(const struct gc_node_config *c, struct gc_node **node_r, char
 	}
 	init_process();
 	code = copy_config(n, c, err, err_len);
+	if (code == 0)
+		code = gc_node_set_allow(n, c->allow, c->n_allow);
 	if (code == 0)
 		code = open_handles(n);
 	if (code != 0) {

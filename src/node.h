@@ -35,6 +35,8 @@ struct gc_node_config {
 	size_t max_frame;	    /* 0: 1 MiB; larger frames close the link */
 	size_t max_queue;	    /* 0: 4 MiB; unsent bytes beyond this close the link (GC_EOVERLOAD) */
 	struct gc_dns *dns;	    /* borrowed */
+	const char *const *allow;   /* rules of allow.h: what may be dialled, and come in; copied */
+	size_t n_allow;		    /* 0: everything */
 
 	void *arg;
 	/* A handshake (dialled or accepted) is done. */
@@ -60,6 +62,11 @@ uint16_t gc_node_port(const struct gc_node *n);
 bool gc_node_is_registered(const struct gc_node *n);
 size_t gc_node_link_count(const struct gc_node *n);
 struct gc_link *gc_node_find(const struct gc_node *n, const char *name); /* NULL: none up */
+/* Other rules (allow.h) from now on; n_rules 0: everything. Links outside of them are closed. 0, or GC_ENOMEM:
+ * the old ones stay. */
+int gc_node_set_allow(struct gc_node *n, const char *const *rules, size_t n_rules);
+/* IPv4 or IPv6. */
+bool gc_node_may_reach(struct gc_node *n, const struct sockaddr *addr);
 /* Calls cb for each link; cb may close the link. */
 void gc_node_each_link(struct gc_node *n, void (*cb)(void *arg, struct gc_link *), void *arg);
 
@@ -115,6 +122,7 @@ struct gc_node_stats {
 	uint64_t dials, dials_ok, dials_failed, accepts, accepts_ok, accepts_failed, links_lost;
 	uint64_t frames_in, frames_out, bytes_in, bytes_out, ticks_in, ticks_out, bad_frames;
 	uint64_t epmd_registrations, epmd_losses;
+	uint64_t accepts_cut[GC_ERR_LIMIT], links_cut[GC_ERR_LIMIT]; /* by reason: index -err */
 	uint32_t handshakes_pending;
 };
 void gc_node_stats(const struct gc_node *n, struct gc_node_stats *s_r);

@@ -5,10 +5,12 @@
 #ifndef GC_NODE_PRIV_H
 #define GC_NODE_PRIV_H
 
+#include "allow.h"
 #include "buf.h"
 #include "dns.h"
 #include "epmd.h"
 #include "err.h"
+#include "log.h"
 #include "node.h"
 #include "timers.h"
 #include "transport.h"
@@ -36,6 +38,7 @@
  * learns it from us. Beyond the limits the oldest gives way: an honest one takes milliseconds. */
 #define GC_ACCEPT_MS 2000
 #define GC_ACCEPT_MAX 128
+/* A source is an IPv4 address, or a /64 of IPv6: a host can have all the addresses of it. */
 #define GC_ACCEPT_PER_SOURCE 8
 /* All nodes of a host, a proxy or a mesh sidecar come from here. */
 #define GC_ACCEPT_LOOPBACK 64
@@ -130,7 +133,8 @@ struct gc_node {
 
 	struct gc_accept *accepts; /* oldest first */
 	size_t n_accepts;
-	struct gc_trouble *trouble;
+	struct gc_trouble trouble[GC_ERR_LIMIT]; /* of accepting, by reason; 0: of accept(2) itself */
+	struct gc_allow *allow;			 /* NULL: everything */
 
 	uint32_t next_pid;
 	uint64_t next_ref;
@@ -231,6 +235,12 @@ struct gc_lookup;
 struct gc_lookup *gc_lookup_start(struct gc_node *n, const union gc_addr *addr, const char *name,
 				  uint64_t timeout_ms, gc_epmd_port_cb cb, void *arg);
 void gc_lookup_cancel(struct gc_lookup *l); /* NULL is fine */
+
+/* ---- border.c ---- */
+void gc_node_count_cut(uint64_t counts[GC_ERR_LIMIT], int err);
+/* One line, at growing intervals for each reason. name: "" if it is not known; why: may be empty. */
+void gc_node_log_cut(struct gc_node *n, int err, const union gc_addr *from, const char *name,
+		     const char *why);
 
 /* ---- accept.c ---- */
 void gc_accept_on_connection(uv_stream_t *listener, int status);

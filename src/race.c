@@ -179,6 +179,19 @@ static void on_stagger(struct gc_timer *t)
 	try_next(race_of(t));
 }
 
+/* Outside of `allow`: nothing is sent there, no question to EPMD either. */
+static void refuse(struct attempt *a)
+{
+	struct gc_fail f = {0};
+	char text[64];
+
+	a->race->last = a->addr;
+	a->race->last_port = a->race->c.port;
+	gc_addr_print(&a->addr, text, sizeof(text));
+	gc_fail_set(&f, GC_EOUTSIDE, GC_STAGE_RESOLVE, "%s", text);
+	attempt_failed(a, &f);
+}
+
 /* Starts the next address; lost if there is none and none is under way. */
 static void try_next(struct gc_race *r)
 {
@@ -200,7 +213,10 @@ static void try_next(struct gc_race *r)
 	DL_APPEND(r->attempts, a);
 	if (r->next_addr < r->n_addrs)
 		(void)gc_timer_set(&r->c.n->timers, &r->timer, GC_STAGGER_MS, on_stagger);
-	begin(a);
+	if (gc_node_may_reach(r->c.n, &a->addr.sa))
+		begin(a);
+	else
+		refuse(a);
 }
 
 /* ---- addresses ---- */

@@ -217,6 +217,17 @@ static void put_process_metrics(struct map *m)
 	pair_uint(m, "max_rss_kb", (uint64_t)usage.ru_maxrss);
 }
 
+/* #{Reason => Count} of those that have happened. */
+static void put_cuts(struct gc_buf *b, const uint64_t counts[GC_ERR_LIMIT])
+{
+	struct map m = map_open(b);
+
+	for (int i = 0; i < GC_ERR_LIMIT; i++)
+		if (counts[i] > 0)
+			pair_uint(&m, gc_err_name(-i), counts[i]);
+	map_close(&m);
+}
+
 static void answer_metrics(const struct gc_request_context *c, const struct gc_term *request,
 			   struct gc_buf *b)
 {
@@ -233,6 +244,8 @@ static void answer_metrics(const struct gc_request_context *c, const struct gc_t
 	NODE(bytes_out) NODE(ticks_in) NODE(ticks_out) NODE(bad_frames) NODE(epmd_registrations)
 	NODE(epmd_losses) NODE(handshakes_pending)
 #undef NODE
+	put_cuts(key(&m, "accepts_cut"), n.accepts_cut);
+	put_cuts(key(&m, "links_cut"), n.links_cut);
 #define DISPATCH(name) pair_uint(&m, #name, d.name);
 	DISPATCH(calls) DISPATCH(pings) DISPATCH(spawns) DISPATCH(refused) DISPATCH(unknown_ops)
 	DISPATCH(malformed) DISPATCH(ignored)

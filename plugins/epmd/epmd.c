@@ -121,6 +121,13 @@ static void cancel(void *self, struct gc_request *request)
 
 /* ---- an instance ---- */
 
+static bool may_reach(void *arg, const struct sockaddr *addr)
+{
+	const struct source *s = arg;
+
+	return !GC_HAS(s->host, may_reach) || s->host->may_reach(s->inst, addr);
+}
+
 /* The configured host i as a place; without `hosts` there is one, our own. */
 static bool set_place(struct source *s, size_t i, char *err, size_t err_len)
 {
@@ -145,6 +152,7 @@ static bool set_place(struct source *s, size_t i, char *err, size_t err_len)
 	p->cnode = h->env(s->inst, GC_ENV_CNODE);
 	p->epmd_port = port ? (uint16_t)strtoul(port, NULL, 10) : gc_epmd_port();
 	p->timeout_ms = (uint64_t)h->num(s->inst, "lookup_timeout", 0);
+	p->may_reach = may_reach;
 	p->done = on_place;
 	p->arg = s;
 	return true;

@@ -223,8 +223,14 @@ static void on_addresses(void *arg, const struct gc_fail *fail, const struct gc_
 	}
 	p->at = p->n_addrs = 0;
 	for (size_t i = 0; i < n; i++)
-		add_address(p, &rec[i].addr);
-	ask_names(p);
+		if (p->may_reach(p->arg, &rec[i].addr.sa))
+			add_address(p, &rec[i].addr);
+	if (p->n_addrs > 0) {
+		ask_names(p);
+		return;
+	}
+	gc_fail_set(&p->fail, GC_EOUTSIDE, GC_STAGE_RESOLVE, "%s", p->host);
+	done(p);
 }
 
 static void resolve(struct place *p)

@@ -25,6 +25,7 @@ struct place_lookup {
 };
 
 typedef void (*place_cb)(void *arg, struct place *p);
+typedef bool (*place_may_cb)(void *arg, const struct sockaddr *addr);
 
 struct place {
 	/* set by the owner, once */
@@ -35,6 +36,7 @@ struct place {
 	bool is_local;	      /* ask the loopback address first */
 	uint16_t epmd_port;
 	uint64_t timeout_ms; /* of one round */
+	place_may_cb may_reach; /* is not asked for the EPMD of our own host */
 	place_cb done;
 	void *arg;
 

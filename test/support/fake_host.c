@@ -137,6 +137,12 @@ static void host_closed(struct gc_instance *h)
 	h->is_closed = true;
 }
 
+static int host_may_reach(struct gc_instance *h, const struct sockaddr *addr)
+{
+	(void)addr;
+	return !h->is_fenced;
+}
+
 /* ---- for tests ---- */
 
 static const struct gc_host services = {
@@ -152,6 +158,7 @@ static const struct gc_host services = {
     .push = host_push,
     .is_cancelled = host_is_cancelled,
     .closed = host_closed,
+    .may_reach = host_may_reach,
 };
 
 static bool load(struct gc_instance *h, const char *name)

@@ -39,6 +39,7 @@ struct gc_instance { /* the one that the plugin gets */
 	int n_answers, n_refresh, n_logs;
 	char last_log[1000];
 	bool is_open, is_closed;
+	bool is_fenced; /* may_reach says no; false when opened */
 	int misuse;
 	char err[512];
 };

@@ -119,6 +119,7 @@ START_TEST(defaults)
 	ck_assert(!c->links_probe);
 	ck_assert(!c->has_ready);
 	ck_assert_uint_eq(c->n_plugin_path, 0);
+	ck_assert_uint_eq(c->n_allow, 0);
 	ck_assert_ptr_null(c->owner);
 	ck_assert_ptr_null(c->name);
 	ck_assert_ptr_null(c->cookie_file);
@@ -213,6 +214,8 @@ static const struct {
     {"owner_port", "65535", "65535"},
     {"name", "'g@h'", "g@h"},
     {"cookie_file", "\"/a/b\"", "<<\"/a/b\">>"},
+    {"allow", "[\"10.0.0.0/8\", <<\"fd00::/8\">>, eth0]", "[<<\"10.0.0.0/8\">>,<<\"fd00::/8\">>,<<\"eth0\">>]"},
+    {"allow", "\"10.1.2.3\"", "[<<\"10.1.2.3\">>]"},
     {"listen_address", "\"::\"", "<<\"::\">>"},
     {"listen_port", "1", "1"},
     {"epmd", "false", "false"},
@@ -339,6 +342,13 @@ static const struct {
     {"[{ready, #{members => -1}}].",
      ":1: ready: members: -1: must be an integer from 0 to 10000000"},
     {"[{plugin_path, [\"\"]}].", ":1: plugin_path: []: must be a list of directories"},
+    {"[{allow, [\"10.0.0.1/8\"]}].",
+     ":1: allow: \"10.0.0.1/8\": must be a list of addresses, networks (10.0.0.0/8, no bit set beyond the "
+     "prefix) or interfaces"},
+    {"[{allow, []}].",
+     ":1: allow: []: must be a list of addresses, networks (10.0.0.0/8, no bit set beyond the prefix) or interfaces"},
+    {"[{allow, [1.5]}].",
+     ":1: allow: 1.5: must be a list of addresses, networks (10.0.0.0/8, no bit set beyond the prefix) or interfaces"},
     {"[{owner, a}].", ":1: owner: a: must be a node name (name@host)"},
     {"[{owner, 'a b@c'}].", ":1: owner: 'a b@c': must be a node name (name@host)"},
     {"[{name, \"a@b@c\"}].", ":1: name: \"a@b@c\": must be a node name (name@host)"},

@@ -196,6 +196,25 @@ START_TEST(few_lookups_at_once)
 }
 END_TEST
 
+/* `allow`: no question leaves for a host outside of it; our own host is always asked. */
+START_TEST(fenced)
+{
+	const struct fake_answer *a;
+
+	world[0].names = "name a at port 7000\n";
+	open_plugin("#{hosts => [\"127.0.0.2\", \"127.0.0.3\"]}");
+	host.is_fenced = true;
+	a = fake_host_ask(&host, 5000);
+	ck_assert_int_eq(a->quality, GC_ERROR);
+	ck_assert_msg(strstr(a->reason, "address_not_allowed") != NULL, "%s", a->reason);
+	ck_assert_int_eq(world[0].n_names + world[1].n_names, 0);
+	host.is_fenced = false;
+	a = fake_host_ask(&host, 5000);
+	ck_assert_int_eq(a->quality, GC_COMPLETE);
+	ck_assert_uint_eq(a->n, 1);
+}
+END_TEST
+
 START_TEST(partial_and_error)
 {
 	const struct fake_answer *a;
@@ -310,6 +329,7 @@ static Suite *make_suite(void)
 	tcase_set_timeout(fakes, 30);
 	tcase_add_test(fakes, types_are_asked_once);
 	tcase_add_test(fakes, few_lookups_at_once);
+	tcase_add_test(fakes, fenced);
 	tcase_add_test(fakes, partial_and_error);
 	tcase_add_test(fakes, type_unknown);
 	tcase_add_test(fakes, cancelled_and_closed);

@@ -35,6 +35,7 @@ extern "C" {
 /* Moves only to refuse a binary. 1: the first. */
 #define GC_PLUGIN_ABI 1u
 
+struct sockaddr;
 struct uv_loop_s; /* libuv's loop, for asynchronous plugins */
 
 struct gc_instance; /* one configured use of a plugin; the host's */
@@ -156,6 +157,12 @@ struct gc_host {
 	/* Our own link to a node: 1 if it is up; and to close it. */
 	int (*has_link)(struct gc_instance *, const char *node);
 	void (*close_link)(struct gc_instance *, const char *node);
+
+	/* ---- for all ---- */
+	/* 1 if the option `allow` lets us send to that address. To be asked before a host where peers may
+	 * be is spoken to (its EPMD, for one); not for sources (a DNS server, an API). Peers that are added
+	 * are judged by the host itself. */
+	int (*may_reach)(struct gc_instance *, const struct sockaddr *addr);
 };
 
 /* 1 if the host knows this member. */
