@@ -184,14 +184,28 @@ void gc_node_tick_start(struct gc_node *n)
 
 /* ---- create ---- */
 
+/* Behind the callbacks of I/O: the loop's idea of the time is still that of its waking up. */
 static void on_check(uv_check_t *check)
 {
-	gc_conn_flush_all(check->data);
+	struct gc_node *n = check->data;
+
+	n->woken_ms = uv_now(n->c.loop);
+	gc_conn_flush_all(n);
 }
 
+/* Before the loop waits again: whatever came in since it woke up has waited for at most that long. */
 static void on_prepare(uv_prepare_t *prepare)
 {
-	gc_conn_flush_all(prepare->data);
+	struct gc_node *n = prepare->data;
+	uint64_t now_ms, busy_ms;
+
+	gc_conn_flush_all(n);
+	now_ms = uv_hrtime() / 1000000;
+	busy_ms = n->woken_ms && now_ms > n->woken_ms ? now_ms - n->woken_ms : 0;
+	n->stats.loop_over_10ms += busy_ms > 10;
+	n->stats.loop_over_50ms += busy_ms > 50;
+	if (busy_ms > n->stats.loop_max_ms)
+		n->stats.loop_max_ms = busy_ms;
 }
 
 static int bind_to(struct gc_node *n, const char *literal)

@@ -122,6 +122,9 @@ struct gc_node_stats {
 	uint64_t dials, dials_ok, dials_failed, accepts, accepts_ok, accepts_failed, links_lost;
 	uint64_t frames_in, frames_out, bytes_in, bytes_out, ticks_in, ticks_out, bad_frames;
 	uint64_t epmd_registrations, epmd_losses;
+	/* The longest turn of the loop: for so long something that came in had to wait; and how many turns
+	 * took more than that. The time in which the process was not let run counts, too. */
+	uint64_t loop_max_ms, loop_over_10ms, loop_over_50ms;
 	uint64_t accepts_cut[GC_ERR_LIMIT], links_cut[GC_ERR_LIMIT]; /* by reason: index -err */
 	uint32_t handshakes_pending;
 };

@@ -119,6 +119,7 @@ struct gc_node {
 	struct gc_epmd_reg *reg;
 	struct gc_timer epmd_timer, pump_timer, tick_timer, flush_timer;
 	uint8_t *read_buf;
+	uint64_t woken_ms; /* when the loop last had something to do; 0: not yet */
 
 	struct gc_link *links; /* by name */
 	struct gc_link *slices[GC_SLICES];

@@ -172,8 +172,10 @@ static void answer_info(const struct gc_request_context *c, const struct gc_term
 			struct gc_buf *b)
 {
 	struct map m = map_open(b);
+	struct gc_node_stats n;
 
 	(void)request;
+	gc_node_stats(c->node, &n);
 	pair_atom(&m, "node", gc_node_name(c->node));
 	pair_atom(&m, "owner", c->owner ? c->owner : "undefined");
 	pair_text(&m, "version", PACKAGE_VERSION);
@@ -187,6 +189,7 @@ static void answer_info(const struct gc_request_context *c, const struct gc_term
 	pair_uint(&m, "links", gc_node_link_count(c->node));
 	gc_etf_put_bool(key(&m, "ready"), gc_cluster_is_ready(c->cluster));
 	pair_uint(&m, "seq", gc_cluster_seq(c->cluster));
+	pair_uint(&m, "loop_max_ms", n.loop_max_ms);
 	gc_subscribers_put(c->subscribers, key(&m, "subscribers"));
 	map_close(&m);
 }
@@ -242,7 +245,8 @@ static void answer_metrics(const struct gc_request_context *c, const struct gc_t
 	NODE(dials) NODE(dials_ok) NODE(dials_failed) NODE(accepts) NODE(accepts_ok)
 	NODE(accepts_failed) NODE(links_lost) NODE(frames_in) NODE(frames_out) NODE(bytes_in)
 	NODE(bytes_out) NODE(ticks_in) NODE(ticks_out) NODE(bad_frames) NODE(epmd_registrations)
-	NODE(epmd_losses) NODE(handshakes_pending)
+	NODE(epmd_losses) NODE(handshakes_pending) NODE(loop_max_ms) NODE(loop_over_10ms)
+	NODE(loop_over_50ms)
 #undef NODE
 	put_cuts(key(&m, "accepts_cut"), n.accepts_cut);
 	put_cuts(key(&m, "links_cut"), n.links_cut);
