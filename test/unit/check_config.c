@@ -160,7 +160,7 @@ START_TEST(help_tells_the_defaults)
 	ck_assert_int_eq(gc_config_default(&c), 0);
 	rows.c = c;
 	gc_config_each_row(check_row, &rows);
-	ck_assert_uint_eq(rows.n, 25);
+	ck_assert_uint_eq(rows.n, 26);
 	gc_config_destroy(c);
 }
 END_TEST
