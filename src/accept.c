@@ -366,9 +366,14 @@ void gc_accept_start(struct gc_node *n, struct gc_link *conn, const union gc_add
 void gc_accept_on_connection(uv_stream_t *listener, int status)
 {
 	struct gc_node *n = listener->data;
-	struct gc_link *conn = status == 0 ? gc_conn_create(n, &ops, NULL) : NULL;
+	struct gc_link *conn;
 	union gc_addr from;
 
+	if (!n->is_ready) { /* libuv asks no further until it has been accepted */
+		n->has_caller = true;
+		return;
+	}
+	conn = status == 0 ? gc_conn_create(n, &ops, NULL) : NULL;
 	if (!conn) {
 		gc_trouble_log(&n->trouble[0], uv_now(n->c.loop), GC_LOG_WARNING, "accept",
 			       "cannot accept: %s", status ? uv_strerror(status) : "out of memory");
@@ -385,6 +390,13 @@ void gc_accept_on_connection(uv_stream_t *listener, int status)
 	} else {
 		gc_accept_start(n, conn, &from);
 	}
+}
+
+void gc_accept_pump(struct gc_node *n)
+{
+	if (n->has_caller)
+		gc_accept_on_connection((uv_stream_t *)&n->listener, 0);
+	n->has_caller = false;
 }
 
 void gc_accept_close_all(struct gc_node *n)

@@ -73,7 +73,7 @@ void gc_wire_on_answer(void *arg, const struct gc_answer *a);
 void gc_wire_on_link_up(void *arg, struct gc_link *link);
 void gc_wire_on_link_down(void *arg, struct gc_link *link, const struct gc_fail *why);
 void gc_wire_on_control(void *arg, struct gc_link *link, struct gc_span ctl, struct gc_span msg);
-void gc_wire_on_message(void *arg, struct gc_link *link, uint32_t pid_id, struct gc_span msg);
+void gc_wire_on_message(void *arg, struct gc_link *link, uint32_t pid, struct gc_span msg);
 void gc_wire_on_exit(void *arg, struct gc_link *link, const uint32_t ref[3]);
 void gc_wire_on_epmd(void *arg, bool registered, const struct gc_fail *fail);
 void gc_wire_on_joined(void *arg, const char *node, bool joined, const struct gc_fail *fail);

@@ -10,7 +10,7 @@
 
 struct gc_dispatch {
 	struct gc_dispatch_config config;
-	struct gc_pid self; /* who answers */
+	uint32_t self; /* the pid that answers */
 	struct gc_dispatch_stats stats;
 };
 
@@ -21,7 +21,7 @@ struct gc_dispatch *gc_dispatch_create(const struct gc_dispatch_config *c)
 	if (!d)
 		return NULL;
 	d->config = *c;
-	gc_node_new_pid(c->node, &d->self);
+	d->self = gc_node_new_pid(c->node);
 	return d;
 }
 
@@ -63,7 +63,9 @@ static void answer(struct gc_dispatch *d, struct gc_span request, struct gc_buf 
 static void reply_to(struct gc_dispatch *d, struct gc_link *link, struct gc_span from,
 		     const struct gc_buf *reply)
 {
-	if (gc_control_gen_reply(link, &d->self, from, reply) == GC_EPROTO)
+	struct gc_pid self = gc_node_pid(d->config.node, d->self);
+
+	if (gc_control_gen_reply(link, &self, from, reply) == GC_EPROTO)
 		d->stats.malformed++;
 }
 
@@ -195,12 +197,12 @@ static void on_send(struct gc_dispatch *d, struct gc_link *link, struct gc_span 
 		    struct gc_span msg)
 {
 	char node[GC_ATOM_MAX + 1];
-	uint32_t id, creation;
+	uint32_t id, serial, creation;
 
-	if (gc_etf_pid(to, node, &id, NULL, &creation) == 0 &&
+	if (gc_etf_pid(to, node, &id, &serial, &creation) == 0 &&
 	    strcmp(node, gc_node_name(d->config.node)) == 0 &&
 	    creation == gc_node_creation(d->config.node) && msg.len > 0)
-		d->config.on_message(d->config.arg, link, id, msg);
+		d->config.on_message(d->config.arg, link, id | serial << 15, msg);
 	else
 		d->stats.ignored++;
 }
@@ -291,7 +293,7 @@ static void on_spawn(struct gc_dispatch *d, struct gc_link *link, const struct g
 
 	d->stats.spawns++;
 	if (is_execute_call(part[4]) && list_of_4(args, &storage, arg) == 0) {
-		gc_node_new_pid(d->config.node, &pid);
+		pid = gc_node_pid(d->config.node, gc_node_new_pid(d->config.node));
 		gc_etf_put_pid(&what, &pid);
 		put_result(d, arg, &reason);
 		if (!what.failed && gc_control_spawn_reply(link, part[1], part[2], &pid, NULL) == 0)

@@ -14,8 +14,8 @@ struct gc_dispatch_config {
 	void *arg;
 	/* Answers a request (design 1.5): appends one term to reply. */
 	void (*on_request)(void *arg, const struct gc_term *request, struct gc_buf *reply);
-	/* A message to one of our pids. */
-	void (*on_message)(void *arg, struct gc_link *link, uint32_t pid_id, struct gc_span msg);
+	/* A message to one of our pids, by its number. */
+	void (*on_message)(void *arg, struct gc_link *link, uint32_t pid, struct gc_span msg);
 	/* A process that we monitor ended. */
 	void (*on_exit)(void *arg, struct gc_link *link, const uint32_t ref[3]);
 };

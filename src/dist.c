@@ -47,7 +47,7 @@ struct gc_dist_host {
 	struct gc_module *module;
 	struct gc_settings *settings;
 	void *self;
-	struct gc_pid mailbox;
+	uint32_t mailbox; /* number of a pid */
 	char basename[256], epmd_port[8];
 	uintptr_t last_id;
 	struct request *requests;
@@ -357,10 +357,12 @@ static int host_cast_owner(struct gc_instance *inst, const char *module, const c
 
 static size_t host_mailbox(struct gc_instance *inst, void *buf, size_t len)
 {
+	const struct gc_dist_host *d = host_of(inst);
+	struct gc_pid pid = gc_node_pid(d->config.node, d->mailbox);
 	struct gc_buf b = {0};
 	size_t n;
 
-	gc_etf_put_pid(&b, &host_of(inst)->mailbox);
+	gc_etf_put_pid(&b, &pid);
 	n = b.failed || b.len > len ? 0 : b.len;
 	if (n)
 		memcpy(buf, b.data, n);
@@ -491,7 +493,7 @@ int gc_dist_create(const struct gc_dist_config *c, const struct gc_plugin_path *
 	the_host = d;
 	d->config = *c;
 	d->instance.host = d;
-	gc_node_new_pid(c->node, &d->mailbox);
+	d->mailbox = gc_node_new_pid(c->node);
 	set_env(d);
 	rc = open_plugin(d, path, name, opts, err, err_len);
 	if (rc) {
@@ -623,7 +625,7 @@ void gc_dist_link(struct gc_dist_host *d, const char *node, bool up, const char 
 	if (d->config.owner && strcmp(node, d->config.owner) == 0) {
 		d->owner_up = up;
 		if (up) /* what the last life of the link still sends must not be taken for new */
-			gc_node_new_pid(d->config.node, &d->mailbox);
+			d->mailbox = gc_node_new_pid(d->config.node);
 		if (dist->on_owner)
 			dist->on_owner(d->self, up);
 	}
@@ -631,9 +633,9 @@ void gc_dist_link(struct gc_dist_host *d, const char *node, bool up, const char 
 		dist->on_link(d->self, node, up, reason);
 }
 
-bool gc_dist_on_message(struct gc_dist_host *d, uint32_t pid_id, struct gc_span msg)
+bool gc_dist_on_message(struct gc_dist_host *d, uint32_t pid, struct gc_span msg)
 {
-	if (pid_id != d->mailbox.id || d->is_closing)
+	if (pid != d->mailbox || d->is_closing)
 		return false;
 	if (d->module->dist.on_message)
 		d->module->dist.on_message(d->self, msg.p, msg.len);

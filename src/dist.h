@@ -36,7 +36,7 @@ void gc_dist_leave(struct gc_dist_host *d, const char *node);
 void gc_dist_refresh(struct gc_dist_host *d);
 /* A link came up or went down (reason: an atom); the owner's too. */
 void gc_dist_link(struct gc_dist_host *d, const char *node, bool up, const char *reason);
-/* A message for pid `id` of ours: true if it was this backend's mailbox. */
-bool gc_dist_on_message(struct gc_dist_host *d, uint32_t pid_id, struct gc_span msg);
+/* A message for the pid of ours with that number: true if it was this backend's mailbox. */
+bool gc_dist_on_message(struct gc_dist_host *d, uint32_t pid, struct gc_span msg);
 
 #endif

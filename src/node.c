@@ -1,5 +1,5 @@
-/* The C-node: its identity, its socket, its clocks and the table of its links; see node.h. Everything else
- * of the node hangs off struct gc_node (node_priv.h). Loop thread. */
+/* The C-node: its life, its socket, its clocks and the table of its links; see node.h. Everything else of the
+ * node hangs off struct gc_node (node_priv.h). Loop thread. */
 #include "node_priv.h"
 
 #include "check.h"
@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/resource.h>
 
 #define DEFAULT_TICKTIME_S 60
@@ -47,83 +45,6 @@ static void init_process(void)
 	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
 		gc_log(GC_LOG_WARNING, "node", "cannot raise the limit of descriptors: %s",
 		       strerror(errno));
-}
-
-static void *secret_alloc(void)
-{
-	void *p = mmap(NULL, sizeof(struct gc_secret), PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (p == MAP_FAILED)
-		return NULL;
-	if (mlock(p, sizeof(struct gc_secret)) != 0)
-		gc_log(GC_LOG_DEBUG, "node", "cannot lock the cookie in memory: %s",
-		       strerror(errno));
-	(void)madvise(p, sizeof(struct gc_secret), MADV_DONTDUMP);
-	(void)madvise(p, sizeof(struct gc_secret), MADV_WIPEONFORK);
-	return p;
-}
-
-static void secret_free(struct gc_secret *s)
-{
-	if (!s)
-		return;
-	explicit_bzero(s, sizeof(*s));
-	(void)munmap(s, sizeof(*s));
-}
-
-/* ---- creation ---- */
-
-static uint32_t draw_creation(void)
-{
-	uint32_t v;
-
-	do {
-		if (getrandom(&v, sizeof(v), 0) != (ssize_t)sizeof(v))
-			abort();
-	} while (v < 4); /* 0 to 3 have an old meaning */
-	return v;
-}
-
-void gc_node_fix_creation(struct gc_node *n)
-{
-	n->is_creation_fixed = true;
-}
-
-uint32_t gc_node_creation(const struct gc_node *n)
-{
-	return n->creation;
-}
-
-static void get_ready(struct gc_node *n)
-{
-	if (n->is_ready)
-		return;
-	n->is_ready = true;
-	gc_timer_clear(&n->timers, &n->epmd_timer);
-	gc_dial_pump(n);
-}
-
-static void on_epmd_late(struct gc_timer *t)
-{
-	get_ready((struct gc_node *)(void *)((char *)t - offsetof(struct gc_node, epmd_timer)));
-}
-
-static void on_epmd(void *arg, enum gc_epmd_state state, uint32_t creation,
-		    const struct gc_fail *fail)
-{
-	struct gc_node *n = arg;
-
-	n->is_registered = state == GC_EPMD_REGISTERED;
-	n->stats.epmd_registrations += n->is_registered;
-	n->stats.epmd_losses += !n->is_registered && n->stats.epmd_registrations > 0;
-	if (n->is_registered && !n->is_creation_fixed && creation >= 4) {
-		n->creation = creation;
-		gc_transport_set_creation(n->transport, creation);
-	}
-	get_ready(n);
-	if (n->c.on_epmd)
-		n->c.on_epmd(n->c.arg, n->is_registered, fail);
 }
 
 /* ---- challenges that are out ---- */
@@ -277,41 +198,25 @@ static int copy_config(struct gc_node *n, const struct gc_node_config *c, char *
 		return GC_EINVAL;
 	}
 	n->name = strdup(c->name);
-	n->secret = secret_alloc();
+	n->secret = gc_secret_alloc();
 	n->read_buf = malloc(GC_READ_BUF);
 	if (!n->name || !n->secret || !n->read_buf) {
 		(void)snprintf(err, err_len, "out of memory");
 		return GC_ENOMEM;
 	}
 	(void)strcpy(n->secret->cookie, c->cookie);
-	n->creation = c->creation >= 4 ? c->creation : draw_creation();
-	n->is_creation_fixed = c->creation >= 4;
+	n->creation = gc_draw_creation();
 	return 0;
 }
 
 static void node_free(struct gc_node *n)
 {
 	gc_transport_destroy(n->transport);
-	secret_free(n->secret);
+	gc_secret_free(n->secret);
 	free(n->read_buf);
 	gc_allow_destroy(n->allow);
 	free(n->name);
 	free(n);
-}
-
-static int start_epmd(struct gc_node *n)
-{
-	char alive[GC_NODE_MAX + 1];
-
-	if (n->c.no_epmd) {
-		n->is_ready = true;
-		return 0;
-	}
-	(void)gc_name_alive(n->name, alive, sizeof(alive));
-	n->reg = gc_epmd_register(n->c.loop, NULL, alive, n->port, GC_EPMD_HIDDEN, on_epmd, n);
-	if (!n->reg)
-		return GC_ENOMEM;
-	return gc_timer_set(&n->timers, &n->epmd_timer, GC_EPMD_FIRST_MS, on_epmd_late);
 }
 
 static int start(struct gc_node *n, const char *address, char *err, size_t err_len)
@@ -331,7 +236,7 @@ static int start(struct gc_node *n, const char *address, char *err, size_t err_l
 		return gc_err_from_uv(code);
 	}
 	find_port(n);
-	code = start_epmd(n);
+	code = gc_node_register(n);
 	if (code != 0)
 		(void)snprintf(err, err_len, "out of memory");
 	return code;
@@ -462,11 +367,6 @@ uint16_t gc_node_port(const struct gc_node *n)
 	return n->port;
 }
 
-bool gc_node_is_registered(const struct gc_node *n)
-{
-	return n->is_registered;
-}
-
 size_t gc_node_link_count(const struct gc_node *n)
 {
 	return n->n_up;
@@ -490,23 +390,6 @@ void gc_node_each_link(struct gc_node *n, void (*cb)(void *arg, struct gc_link *
 		if (l->state == GC_LINK_UP)
 			cb(arg, l);
 	}
-}
-
-void gc_node_new_pid(struct gc_node *n, struct gc_pid *pid_r)
-{
-	gc_node_fix_creation(n);
-	n->next_pid = (n->next_pid + 1) & 0xfffffff;
-	*pid_r = (struct gc_pid){n->name, (n->next_pid & 0x7fff), n->next_pid >> 15, n->creation};
-}
-
-void gc_node_new_ref(struct gc_node *n, struct gc_ref *ref_r)
-{
-	gc_node_fix_creation(n);
-	n->next_ref++;
-	*ref_r = (struct gc_ref){n->name,
-				 n->creation,
-				 {(uint32_t)(n->next_ref & 0x3ffff),
-				  (uint32_t)(n->next_ref >> 18), (uint32_t)(n->next_ref >> 50)}};
 }
 
 void gc_node_stats(const struct gc_node *n, struct gc_node_stats *s_r)

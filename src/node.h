@@ -1,7 +1,8 @@
 /* Our C-node: its name, cookie and creation, its listening socket, and the table of its links. One
  * link per node name, ever. Loop thread.
  *
- *   node.c       life, listen, table of links, tie-breaks     accept.c  the accepted handshake (our own state machine)
+ *   node.c       life, listen, table of links, ticks          self.c    cookie, EPMD registration, creation, pids
+ *                                                             accept.c  the accepted handshake (our own state machine)
  *   dial.c       resolve, EPMD, TCP, handshake, one deadline   transport.c  what lies under ei_connect: checked frames in,
  *   coro.c       the stacks ei_connect waits on                             patched frames out (facts section 2)
  *   link.c       frames, ticks, bounded queues, once the handshake is done
@@ -26,7 +27,6 @@ struct gc_node_config {
 	uv_loop_t *loop;
 	const char *name;   /* valid; copied */
 	const char *cookie; /* copied into memory that is locked, not dumped, and wiped at the end */
-	uint32_t creation;  /* 0: EPMD's if it answers at once, else one from getrandom; never changes later */
 	const char *listen_address; /* NULL: all, dual stack */
 	uint16_t listen_port;	    /* 0: any */
 	bool no_epmd;		    /* neither register nor ask; ports come from peers or dist_port */
@@ -114,7 +114,10 @@ void gc_link_close(struct gc_link *l, int err, const char *detail);
 int gc_link_send(struct gc_link *l, const struct gc_buf *ctl, const struct gc_buf *msg);
 
 /* ---- pids and references of ours ---- */
-void gc_node_new_pid(struct gc_node *n, struct gc_pid *pid_r);
+/* A number for a process of ours, at most 28 bits. The pid it stands for is made when it is sent: its creation
+ * is not known before (self.c). */
+uint32_t gc_node_new_pid(struct gc_node *n);
+struct gc_pid gc_node_pid(struct gc_node *n, uint32_t number);
 void gc_node_new_ref(struct gc_node *n, struct gc_ref *ref_r);
 
 /* Counters of the node, for metrics. */

@@ -25,8 +25,9 @@
  * they hold. Older ones (silent peers) stop counting, so they cannot fill it. */
 #define GC_YOUNG_MAX 256
 #define GC_YOUNG_MS 250
-/* A first EPMD answer is waited for that long before the first dial, for the sake of its creation. */
-#define GC_EPMD_FIRST_MS 250
+/* The answer to our first registration is waited for that long before we dial or accept, for the sake of its
+ * creation. A local EPMD answers in a millisecond, or refuses; only a hung one costs that time, once. */
+#define GC_EPMD_FIRST_MS 1000
 /* EPMD lookups at one address at once: a stock epmd refuses many at a time (facts section 10). */
 #define GC_EPMD_PER_HOST 16
 /* The next address of a host is tried when the one before has not connected in that time (RFC 8305). */
@@ -107,7 +108,8 @@ struct gc_node {
 	struct gc_transport *transport;
 	uint32_t creation;
 	bool is_creation_fixed, is_closing, is_registered;
-	bool is_ready; /* to dial: EPMD has answered once, or has had its time */
+	bool is_ready; /* to dial and accept: EPMD has answered once, or has had its time */
+	bool has_caller; /* one that is to be accepted once we are ready */
 	struct gc_timers timers;
 	uv_tcp_t listener;
 	uv_check_t check;
@@ -144,8 +146,15 @@ struct gc_node {
 	void *closed_arg;
 };
 
-/* ---- node.c ---- */
+/* ---- self.c ---- */
+struct gc_secret *gc_secret_alloc(void); /* NULL: out of memory */
+void gc_secret_free(struct gc_secret *s); /* wipes it; NULL is fine */
+uint32_t gc_draw_creation(void);
 void gc_node_fix_creation(struct gc_node *n); /* it is about to leave the process */
+/* Starts the registration, unless no_epmd; the node is ready once that has its answer or has had its time. */
+int gc_node_register(struct gc_node *n);
+
+/* ---- node.c ---- */
 void gc_challenge_add(struct gc_node *n, struct gc_challenge *c, uint32_t value);
 void gc_challenge_drop(struct gc_node *n, struct gc_challenge *c); /* fine if it was never added */
 bool gc_challenge_is_ours(const struct gc_node *n, uint32_t value);
@@ -247,6 +256,7 @@ void gc_node_log_cut(struct gc_node *n, int err, const union gc_addr *from, cons
 void gc_accept_on_connection(uv_stream_t *listener, int status);
 /* conn, from that address, now belongs to the handshake. */
 void gc_accept_start(struct gc_node *n, struct gc_link *conn, const union gc_addr *from);
+void gc_accept_pump(struct gc_node *n); /* is_ready now */
 void gc_accept_close_all(struct gc_node *n);
 
 #endif

@@ -19,7 +19,7 @@ struct call {
 struct gc_rpc {
 	uv_timer_t timer;
 	struct gc_node *node;
-	struct gc_pid pid;
+	uint32_t pid; /* number */
 	struct call *calls;
 	void (*closed)(void *arg);
 	void *closed_arg;
@@ -78,7 +78,7 @@ struct gc_rpc *gc_rpc_create(uv_loop_t *loop, struct gc_node *node)
 	if (!r)
 		return NULL;
 	r->node = node;
-	gc_node_new_pid(node, &r->pid);
+	r->pid = gc_node_new_pid(node);
 	uv_timer_init(loop, &r->timer);
 	uv_unref((uv_handle_t *)&r->timer);
 	r->timer.data = r;
@@ -124,6 +124,7 @@ int gc_rpc_call(struct gc_rpc *r, struct gc_link *link, const char *module, cons
 		struct gc_span args, uint64_t timeout_ms, gc_rpc_cb cb, void *arg)
 {
 	struct gc_buf msg = {0};
+	struct gc_pid self = gc_node_pid(r->node, r->pid);
 	struct gc_ref ref;
 	struct call *c = calloc(1, sizeof(*c));
 
@@ -138,10 +139,10 @@ int gc_rpc_call(struct gc_rpc *r, struct gc_link *link, const char *module, cons
 	gc_etf_put_tuple(&msg, 3);
 	gc_etf_put_atom(&msg, "$gen_call");
 	gc_etf_put_tuple(&msg, 2);
-	gc_etf_put_pid(&msg, &r->pid);
+	gc_etf_put_pid(&msg, &self);
 	gc_etf_put_ref(&msg, &ref);
 	put_apply(&msg, "call", module, function, args);
-	int err = gc_control_reg_send(link, &r->pid, "rex", &msg);
+	int err = gc_control_reg_send(link, &self, "rex", &msg);
 	gc_buf_deinit(&msg);
 	if (err) {
 		free(c);
@@ -155,12 +156,13 @@ int gc_rpc_call(struct gc_rpc *r, struct gc_link *link, const char *module, cons
 int gc_rpc_cast(struct gc_rpc *r, struct gc_link *link, const char *module, const char *function,
 		struct gc_span args)
 {
+	struct gc_pid self = gc_node_pid(r->node, r->pid);
 	struct gc_buf msg = {0};
 
 	gc_etf_put_tuple(&msg, 2);
 	gc_etf_put_atom(&msg, "$gen_cast");
 	put_apply(&msg, "cast", module, function, args);
-	int err = gc_control_reg_send(link, &r->pid, "rex", &msg);
+	int err = gc_control_reg_send(link, &self, "rex", &msg);
 	gc_buf_deinit(&msg);
 	return err;
 }
@@ -174,14 +176,14 @@ void gc_rpc_forget(struct gc_rpc *r, const void *arg)
 			c->cb = NULL;
 }
 
-bool gc_rpc_on_message(struct gc_rpc *r, uint32_t pid_id, struct gc_span msg)
+bool gc_rpc_on_message(struct gc_rpc *r, uint32_t pid, struct gc_span msg)
 {
 	struct gc_span part[2];
 	uint32_t words[3];
 	struct call *c;
 	struct gc_fail none = {0};
 
-	if (pid_id != r->pid.id || gc_etf_tuple(msg.p, msg.len, part, 2) != 2 ||
+	if (pid != r->pid || gc_etf_tuple(msg.p, msg.len, part, 2) != 2 ||
 	    gc_etf_ref(part[0], words) != 0)
 		return false;
 	HASH_FIND(hh, r->calls, &words[0], sizeof(words[0]), c);

@@ -22,8 +22,8 @@ int gc_rpc_cast(struct gc_rpc *r, struct gc_link *link, const char *module, cons
 		struct gc_span args);
 /* Forgets the calls that would call back to arg. */
 void gc_rpc_forget(struct gc_rpc *r, const void *arg);
-/* A message came for pid `id` of ours: true if it was an answer to a call (now delivered). */
-bool gc_rpc_on_message(struct gc_rpc *r, uint32_t pid_id, struct gc_span msg);
+/* A message came for the pid of ours with that number: true if it was an answer to a call (now delivered). */
+bool gc_rpc_on_message(struct gc_rpc *r, uint32_t pid, struct gc_span msg);
 /* The link is gone: its calls fail with GC_ENOLINK. */
 void gc_rpc_link_down(struct gc_rpc *r, const struct gc_link *link, const struct gc_fail *why);
 size_t gc_rpc_pending(const struct gc_rpc *r);

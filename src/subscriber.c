@@ -31,7 +31,7 @@ struct subscriber {
 struct gc_subscribers {
 	struct gc_subscribers_config config;
 	uv_timer_t timer;
-	struct gc_pid pid; /* the monitoring process */
+	uint32_t pid; /* the monitoring process */
 	struct subscriber *list;
 	size_t count;
 	void (*closed)(void *arg);
@@ -71,9 +71,10 @@ static int greet(struct subscriber *s, struct gc_link *link)
 static void attach(struct subscriber *s, struct gc_link *link)
 {
 	struct gc_span pid = {s->pid.data, s->pid.len};
+	struct gc_pid self = gc_node_pid(s->all->config.node, s->all->pid);
 
 	gc_node_new_ref(s->all->config.node, &s->ref);
-	if (gc_control_monitor(link, &s->all->pid, pid, &s->ref) != 0 || greet(s, link) != 0) {
+	if (gc_control_monitor(link, &self, pid, &s->ref) != 0 || greet(s, link) != 0) {
 		gc_link_close(link, GC_EOVERLOAD, "a subscriber could not be told");
 		be_without_link(s);
 		return;
@@ -196,7 +197,7 @@ struct gc_subscribers *gc_subscribers_create(const struct gc_subscribers_config 
 	if (!all)
 		return NULL;
 	all->config = *c;
-	gc_node_new_pid(c->node, &all->pid);
+	all->pid = gc_node_new_pid(c->node);
 	uv_timer_init(c->loop, &all->timer);
 	uv_unref((uv_handle_t *)&all->timer);
 	all->timer.data = all;
@@ -232,9 +233,12 @@ static void drop(struct subscriber *s)
 	struct gc_subscribers *all = s->all;
 	struct gc_link *link = gc_node_find(all->config.node, s->node);
 
-	if (s->state == ATTACHED && link)
-		(void)gc_control_demonitor(link, &all->pid,
-					   (struct gc_span){s->pid.data, s->pid.len}, &s->ref);
+	if (s->state == ATTACHED && link) {
+		struct gc_pid self = gc_node_pid(all->config.node, all->pid);
+
+		(void)gc_control_demonitor(link, &self, (struct gc_span){s->pid.data, s->pid.len},
+					   &s->ref);
+	}
 	gc_rpc_forget(all->config.rpc, s);
 	DL_DELETE(all->list, s);
 	all->count--;

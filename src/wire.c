@@ -298,13 +298,13 @@ void gc_wire_on_control(void *arg, struct gc_link *link, struct gc_span ctl, str
 	gc_wire_pump(d);
 }
 
-void gc_wire_on_message(void *arg, struct gc_link *link, uint32_t pid_id, struct gc_span msg)
+void gc_wire_on_message(void *arg, struct gc_link *link, uint32_t pid, struct gc_span msg)
 {
 	struct gc_daemon *d = arg;
 
 	(void)link;
-	if (!gc_rpc_on_message(d->rpc, pid_id, msg))
-		(void)gc_dist_on_message(d->dist, pid_id, msg);
+	if (!gc_rpc_on_message(d->rpc, pid, msg))
+		(void)gc_dist_on_message(d->dist, pid, msg);
 }
 
 void gc_wire_on_exit(void *arg, struct gc_link *link, const uint32_t ref[3])

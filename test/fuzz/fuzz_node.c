@@ -70,7 +70,6 @@ static void make(struct fuzz_node *f)
 	    .loop = &f->loop,
 	    .name = "c@127.0.0.1",
 	    .cookie = FUZZ_COOKIE,
-	    .creation = 1,
 	    .listen_address = "127.0.0.1",
 	    .no_epmd = true,
 	    .arg = f,
