@@ -2,20 +2,6 @@
  * answer. The input is the stream, after one byte that says in how large pieces it comes. */
 #include "fuzz_node.h"
 
-static struct gc_link *linked(struct fuzz_node *f)
-{
-	static const struct gc_conn_ops none = {NULL, NULL, NULL};
-	const struct gc_peer_facts peer = {
-	    .name = FUZZ_PEER,
-	    .flags = GC_DFLAGS_OURS | GC_DFLAG_PUBLISHED,
-	    .creation = 1,
-	};
-	struct gc_link *l = gc_conn_create(f->n, &none, NULL);
-
-	FUZZ_REQUIRE(l && gc_link_up(l, &peer, false) == 0);
-	return l;
-}
-
 /* Every frame that was to leave is whole, and holds one control tuple and perhaps one message. */
 static void look_at_answers(const struct gc_link *l)
 {
@@ -44,7 +30,7 @@ FUZZ_TARGET(frames)
 	if (len == 0)
 		return 0;
 	size_t piece = data[0] ? data[0] : len;
-	struct gc_link *l = linked(f);
+	struct gc_link *l = fuzz_node_link(f);
 	for (size_t at = 1; at < len; at += piece)
 		gc_link_input(l, data + at, len - at < piece ? len - at : piece);
 	if (l->state == GC_LINK_UP)

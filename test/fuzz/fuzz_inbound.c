@@ -1,36 +1,36 @@
-/* Whoever connects: the accepted handshake, then frames. The input is the stream, after one byte:
- * its lowest bit asks for the digest of a reply to be made right on the way (nobody guesses it),
- * the rest for the pieces. */
+/* Whoever connects: the accepted handshake, then frames. The input is the stream, after one byte of
+ * options: digests made right on the way (nobody guesses them), an older link of that name, our own
+ * challenge sent back to us, and the size of the pieces in which it comes (0: packet by packet). */
 #include "fuzz_node.h"
 
 #include <string.h>
 
-/* The challenge that is open now; 0: none. */
-static uint32_t open_challenge(const struct fuzz_node *f)
-{
-	return f->n->challenges ? f->n->challenges->value : 0;
-}
+#define RIGHT_DIGEST 1
+#define OLDER_LINK 2
+#define REFLECT 4
+#define PIECE(how) ((size_t)(how) >> 3)
 
-/* The cookie's digest of the open challenge into a reply ('r', challenge, digest) that starts at p.
- */
-static void make_right(const struct fuzz_node *f, uint8_t *p, size_t len)
+/* A reply ('r', challenge, digest) that starts at p, as the options want it. */
+static void adapt_reply(const struct fuzz_node *f, uint8_t *p, size_t len, uint8_t how)
 {
 	static const uint8_t head[] = {0, 21, 'r'};
+	uint32_t open = f->n->challenges ? f->n->challenges->value : 0;
 
-	if (open_challenge(f) && len >= 2 + 21 && memcmp(p, head, sizeof(head)) == 0)
-		gc_hs_digest(FUZZ_COOKIE, open_challenge(f), p + 2 + 5);
+	if (!open || len < 2 + 21 || memcmp(p, head, sizeof(head)) != 0)
+		return;
+	if (how & RIGHT_DIGEST)
+		gc_hs_digest(FUZZ_COOKIE, open, p + 2 + 5);
+	for (int i = 0; (how & REFLECT) && i < 4; i++)
+		p[2 + 1 + i] = (uint8_t)(open >> (24 - 8 * i));
 }
 
 static void feed(struct fuzz_node *f, struct gc_link *l, uint8_t *p, size_t len, uint8_t how)
 {
-	size_t piece = how / 2 ? how / 2 : len;
-
 	for (size_t at = 0; at < len && l->state != GC_LINK_CLOSING;) {
 		int packet = gc_hs_frame(p + at, len - at, GC_TCP_HEADER);
-		size_t n = packet > 0 && !(how / 2) ? (size_t)packet : piece;
+		size_t n = PIECE(how) ? PIECE(how) : packet > 0 ? (size_t)packet : len;
 
-		if (how & 1)
-			make_right(f, p + at, len - at);
+		adapt_reply(f, p + at, len - at, how);
 		n = n < len - at ? n : len - at;
 		if (l->state == GC_LINK_UP)
 			gc_link_input(l, p + at, n);
@@ -40,21 +40,34 @@ static void feed(struct fuzz_node *f, struct gc_link *l, uint8_t *p, size_t len,
 	}
 }
 
+static struct gc_link *accepted(struct fuzz_node *f)
+{
+	const union gc_addr from = {.in = {.sin_family = AF_INET, .sin_addr = {htonl(0x0a000001)}}};
+	struct gc_link *l = gc_conn_create(f->n, NULL, NULL);
+
+	FUZZ_REQUIRE(l);
+	gc_accept_start(f->n, l, &from);
+	return l;
+}
+
 FUZZ_TARGET(inbound)
 {
 	struct fuzz_node *f = fuzz_node();
-	const union gc_addr from = {.in = {.sin_family = AF_INET, .sin_addr = {htonl(0x0a000001)}}};
+	struct gc_link *l, *older = NULL;
 
 	if (len == 0)
 		return 0;
-	uint8_t *copy = malloc(len);
-	struct gc_link *l = gc_conn_create(f->n, NULL, NULL);
-	FUZZ_REQUIRE(copy && l);
+	uint8_t *copy = malloc(len), how = data[0];
+	FUZZ_REQUIRE(copy);
 	memcpy(copy, data, len);
-	gc_accept_start(f->n, l, &from);
-	feed(f, l, copy + 1, len - 1, copy[0]);
+	if (how & OLDER_LINK)
+		older = fuzz_node_link(f);
+	l = accepted(f);
+	feed(f, l, copy + 1, len - 1, how);
 	if (l->state == GC_LINK_YOUNG)
 		l->ops->on_end(l, UV_EOF);
+	if (older && older->state == GC_LINK_UP)
+		gc_link_close(older, GC_ESHUTDOWN, "");
 	fuzz_node_settle(f, l);
 	free(copy);
 	return 0;

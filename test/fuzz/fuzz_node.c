@@ -97,6 +97,20 @@ struct fuzz_node *fuzz_node(void)
 	return &f;
 }
 
+struct gc_link *fuzz_node_link(struct fuzz_node *f)
+{
+	static const struct gc_conn_ops none = {NULL, NULL, NULL};
+	const struct gc_peer_facts peer = {
+	    .name = FUZZ_PEER,
+	    .flags = GC_DFLAGS_OURS | GC_DFLAG_PUBLISHED,
+	    .creation = 1,
+	};
+	struct gc_link *l = gc_conn_create(f->n, &none, NULL);
+
+	FUZZ_REQUIRE(l && gc_link_up(l, &peer, false) == 0);
+	return l;
+}
+
 void fuzz_node_settle(struct fuzz_node *f, struct gc_link *l)
 {
 	if (l->state == GC_LINK_UP)

@@ -8,7 +8,7 @@
 #include "fuzz.h"
 #include "node_priv.h"
 
-#define FUZZ_PEER "peer@127.0.0.1"
+#define FUZZ_PEER "a@127.0.0.1" /* as in the seeds */
 #define FUZZ_COOKIE "a cookie for fuzzing"
 
 struct fuzz_node {
@@ -20,6 +20,8 @@ struct fuzz_node {
 
 /* Quiet logs, a listener on loopback that nobody dials. Aborts when it cannot be made. */
 struct fuzz_node *fuzz_node(void);
+/* A link to FUZZ_PEER that is up. */
+struct gc_link *fuzz_node_link(struct fuzz_node *f);
 /* Closes what is left open, turns the loop until it is gone, and looks that nothing stayed behind.
  */
 void fuzz_node_settle(struct fuzz_node *f, struct gc_link *l);
