@@ -392,7 +392,7 @@ void gc_accept_on_connection(uv_stream_t *listener, int status)
 	union gc_addr from;
 
 	if (!n->is_ready) { /* libuv asks no further until it has been accepted */
-		n->has_caller = true;
+		gc_listen_hold(listener);
 		return;
 	}
 	conn = status == 0 ? gc_conn_create(n, &ops, NULL) : NULL;
@@ -412,13 +412,6 @@ void gc_accept_on_connection(uv_stream_t *listener, int status)
 	} else {
 		gc_accept_start(n, conn, &from);
 	}
-}
-
-void gc_accept_pump(struct gc_node *n)
-{
-	if (n->has_caller)
-		gc_accept_on_connection((uv_stream_t *)&n->listener, 0);
-	n->has_caller = false;
 }
 
 void gc_accept_close_all(struct gc_node *n)

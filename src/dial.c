@@ -35,7 +35,7 @@ struct gc_session {
 	enum phase phase;
 	bool is_young, is_held, was_held, has_addr;
 	uint16_t port;
-	uint16_t stale_port; /* was refused: EPMD is asked instead */
+	struct gc_fail *wrong_port; /* what came of the port that was told: EPMD is asked instead */
 	union gc_addr addr;
 	struct gc_dial *dials;
 	struct gc_session *prev, *next; /* in the queue */
@@ -104,6 +104,7 @@ static void session_free(struct gc_session *s)
 	HASH_DELETE(hh, s->n->sessions, s);
 	if (--s->n->n_sessions == 0)
 		gc_transport_trim(s->n->transport);
+	free(s->wrong_port);
 	free(s->name);
 	free(s);
 }
@@ -303,32 +304,49 @@ static void on_won(void *arg, struct gc_link *l)
 	}
 }
 
-/* The port that discovery told was right when it asked; the node may have come back with another. */
-static void ask_epmd_instead(struct gc_session *s)
+/* 0: EPMD knows. */
+static uint16_t port_to_try(const struct gc_session *s)
 {
+	if (s->port)
+		return s->port;
+	return s->wrong_port ? 0 : s->n->c.dist_port;
+}
+
+/* The port that discovery told was right when it asked; the node may have come back with another. And
+ * dist_port may be the port of another node there, or of none: not all need keep to it. */
+static bool is_wrong_port(const struct gc_session *s, int err)
+{
+	return port_to_try(s) != 0 && !s->n->c.no_epmd &&
+	       (err == GC_EREFUSED || (err == GC_ENAME && s->port == 0));
+}
+
+static bool ask_epmd_instead(struct gc_session *s, const struct gc_fail *fail)
+{
+	s->wrong_port = malloc(sizeof(*fail));
+	if (!s->wrong_port)
+		return false;
+	*s->wrong_port = *fail;
 	gc_race_cancel(s->race);
 	s->race = NULL;
-	s->stale_port = s->port;
 	s->port = 0;
 	not_young(s);
 	s->phase = QUEUED;
 	DL_APPEND(s->n->queue, s);
 	gc_dial_pump(s->n);
+	return true;
 }
 
 static void on_lost(void *arg)
 {
 	struct gc_session *s = arg;
-	struct gc_fail fail = *gc_race_fail(s->race), refused = {0};
+	struct gc_fail fail = *gc_race_fail(s->race), wrong = {0};
 
-	if (s->port && fail.err == GC_EREFUSED && !s->n->c.no_epmd) {
-		ask_epmd_instead(s);
+	if (is_wrong_port(s, fail.err) && ask_epmd_instead(s, &fail))
 		return;
-	}
-	if (s->stale_port && fail.stage == GC_STAGE_EPMD) {
-		gc_fail_set(&refused, GC_EREFUSED, GC_STAGE_CONNECT, "port %u; EPMD: %s",
-			    s->stale_port, gc_err_name(fail.err));
-		fail = refused;
+	if (s->wrong_port && fail.stage == GC_STAGE_EPMD) {
+		gc_fail_set(&wrong, s->wrong_port->err, s->wrong_port->stage, "%s; EPMD: %s",
+			    s->wrong_port->detail, gc_err_name(fail.err));
+		fail = wrong;
 	}
 	session_end(s, &fail, NULL);
 }
@@ -365,7 +383,7 @@ static void session_start(struct gc_session *s)
 		.n = n,
 		.name = s->name,
 		.addr = s->has_addr ? &s->addr : NULL,
-		.port = s->port ? s->port : n->c.no_epmd ? n->c.dist_port : 0,
+		.port = port_to_try(s),
 		.hidden_ok = any_hidden_ok(s),
 		.timeout_ms = longest_ms(s),
 		.arg = s,

@@ -46,7 +46,8 @@
 	X(GC_EOWNER, -35, "owner_down", "the connection to the owner is down")                     \
 	X(GC_EBUDGET, -36, "max_peers", "more peers than max_peers")                               \
 	X(GC_EREFLECTED, -37, "reflected_challenge", "it sent us a challenge of our own")          \
-	X(GC_EOUTSIDE, -38, "address_not_allowed", "the address is outside of what allow permits")
+	X(GC_EOUTSIDE, -38, "address_not_allowed", "the address is outside of what allow permits")   \
+	X(GC_ENOPORT, -39, "no_port", "its port is not known and EPMD is not to be asked")
 
 enum gc_err {
 #define GC_ERR_ENUM(code, number, atom, text) code = number,
