@@ -1,9 +1,9 @@
 /* Accepted handshakes: our own state machine, no ei. Protocol: handshake.h, from the acceptor's side; what it
  * decides is OTP's (dist_util.erl, handshake_other_started; net_kernel.erl, accept_pending).
  *
- *   NAME ─'N', a name we take─▶ (status ok, challenge sent) ─▶ REPLY ─'r', right digest─▶ 'a' sent, link up
- *     │                                   ▲                │      ▲
- *     └─and we have a link of that name─▶ ALIVE ─'strue'   └──────┴── COMPLEMENT ─'c'   (it began with 'n')
+ *   (TLS ─handshake─▶) NAME ─'N', a name we take─▶ (status ok, challenge sent) ─▶ REPLY ─'r', right digest─▶ 'a' sent, link up
+ *     │                                   ▲
+ *     └─and we have a link of that name─▶ ALIVE ─'strue'
  *
  * Whoever connects may be anybody: one deadline over all, few at a time, few from one address; where there
  * are too many the oldest gives way. Owner: the node's list. Loop thread. (facts H06, H12, H14, H16, H18) */
@@ -11,6 +11,7 @@
 
 #include "log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -18,13 +19,12 @@
 
 #define HERE GC_STAGE_HANDSHAKE
 
-enum phase { NAME = 0, ALIVE = 1, COMPLEMENT = 2, REPLY = 3 };
+enum phase { NAME = 0, ALIVE = 1, REPLY = 2, SECURE = 3 };
 
 struct gc_accept {
 	struct gc_node *n;
 	struct gc_link *conn;
 	enum phase phase;
-	bool is_v5;	  /* it owes us the rest of its flags and its creation */
 	bool is_claiming; /* a dial of ours to that name is held meanwhile */
 	uint64_t flags;
 	uint32_t creation;
@@ -34,7 +34,7 @@ struct gc_accept {
 	union gc_addr from;
 	char name[GC_NODE_MAX + 1];
 	size_t len;
-	uint8_t in[GC_TCP_HEADER + GC_HS_PACKET_MAX];
+	uint8_t in[GC_TLS_HEADER + GC_HS_PACKET_MAX];
 };
 
 /* ---- ends ---- */
@@ -65,14 +65,25 @@ static void cut(struct gc_accept *a, int err, const char *why)
 	accept_free(a);
 }
 
+/* TLS knows better. */
+static void cut_for(struct gc_accept *a, int err, const char *why)
+{
+	const struct gc_fail *tls = gc_conn_fail(a->conn);
+	char detail[sizeof(tls->detail)];
+
+	if (tls)
+		(void)snprintf(detail, sizeof(detail), "%s", tls->detail);
+	cut(a, tls ? tls->err : err, tls ? detail : why);
+}
+
 static void on_timeout(struct gc_timer *t)
 {
 	struct gc_accept *a =
 		(struct gc_accept *)(void *)((char *)t - offsetof(struct gc_accept, timer));
-	static const char *const waiting[] = {"no name", "no answer to alive",
-					      "no complement of its name", "no reply"};
+	static const char *const waiting[] = {"no name", "no answer to alive", "no reply", ""};
 
-	cut(a, GC_ETIMEDOUT, waiting[a->phase]);
+	gc_conn_timed_out(a->conn);
+	cut_for(a, GC_ETIMEDOUT, waiting[a->phase]);
 }
 
 /* ---- words ---- */
@@ -87,7 +98,7 @@ static void say_status(struct gc_accept *a, enum gc_hs_status status)
 {
 	struct gc_buf b = {0};
 
-	gc_hs_put_status(&b, GC_TCP_HEADER, status);
+	gc_hs_put_status(&b, gc_node_header(a->n), status);
 	say(a, &b);
 }
 
@@ -115,10 +126,10 @@ static void challenge(struct gc_accept *a)
 
 	gc_node_fix_creation(n);
 	gc_challenge_add(n, &a->challenge, draw_challenge(n));
-	gc_hs_put_challenge(&b, GC_TCP_HEADER, gc_transport_flags(n->transport), a->challenge.value,
+	gc_hs_put_challenge(&b, gc_node_header(n), gc_transport_flags(n->transport), a->challenge.value,
 			    n->creation, n->name);
 	say(a, &b);
-	a->phase = a->is_v5 ? COMPLEMENT : REPLY;
+	a->phase = REPLY;
 }
 
 /* ---- packets in: false if a is gone ---- */
@@ -140,7 +151,6 @@ static bool on_name(struct gc_accept *a, const uint8_t *p, size_t len)
 		return false;
 	}
 	memcpy(a->name, name.name, name.name_len);
-	a->is_v5 = name.is_v5;
 	a->flags = name.flags;
 	a->creation = name.creation;
 	if (strcmp(a->name, a->n->name) == 0) {
@@ -148,7 +158,7 @@ static bool on_name(struct gc_accept *a, const uint8_t *p, size_t len)
 		return false;
 	}
 	if (gc_hs_missing_flags(name.flags)) {
-		refuse(a, GC_EFLAGS, "it lacks mandatory flags: older than OTP 23?");
+		refuse(a, GC_EFLAGS, "it lacks mandatory flags");
 		return false;
 	}
 	return true;
@@ -208,23 +218,6 @@ static bool on_alive(struct gc_accept *a, const uint8_t *p, size_t len)
 	return true;
 }
 
-static bool on_complement(struct gc_accept *a, const uint8_t *p, size_t len)
-{
-	uint64_t high;
-
-	if (gc_hs_parse_complement(p, len, &high, &a->creation) != 0) {
-		cut(a, GC_EPROTO, "the complement of its name was expected");
-		return false;
-	}
-	if (high & GC_DFLAG_NAME_ME) {
-		cut(a, GC_EBADNAME, "it wants a name of us");
-		return false;
-	}
-	a->flags |= high;
-	a->phase = REPLY;
-	return true;
-}
-
 static bool up(struct gc_accept *a)
 {
 	struct gc_peer_facts peer = {a->name, a->flags, a->creation};
@@ -261,7 +254,7 @@ static bool on_reply(struct gc_accept *a, const uint8_t *p, size_t len)
 		return false;
 	}
 	gc_hs_digest(cookie, theirs, digest);
-	gc_hs_put_ack(&b, GC_TCP_HEADER, digest);
+	gc_hs_put_ack(&b, gc_node_header(a->n), digest);
 	say(a, &b);
 	return up(a);
 }
@@ -273,8 +266,6 @@ static bool on_packet(struct gc_accept *a, const uint8_t *p, size_t len)
 		return on_name(a, p, len) && on_claim(a);
 	case ALIVE:
 		return on_alive(a, p, len);
-	case COMPLEMENT:
-		return on_complement(a, p, len);
 	default:
 		return on_reply(a, p, len);
 	}
@@ -287,29 +278,39 @@ static size_t fill(struct gc_accept *a, const uint8_t *p, size_t len)
 {
 	size_t n = 0;
 
-	while (n < len && a->len < sizeof(a->in) && gc_hs_frame(a->in, a->len, GC_TCP_HEADER) == 0)
+	while (n < len && a->len < sizeof(a->in) &&
+	       gc_hs_frame(a->in, a->len, gc_node_header(a->n)) == 0)
 		a->in[a->len++] = p[n++];
 	return n;
+}
+
+static void no_packet(struct gc_accept *a, int err)
+{
+	if (a->phase == NAME && !a->n->tls && gc_tls_looks_like(a->in, a->len))
+		cut(a, GC_EPEERTLS, "");
+	else
+		cut(a, err, "no packet of a handshake");
 }
 
 static void on_bytes(struct gc_link *l, const uint8_t *p, size_t len)
 {
 	struct gc_accept *a = l->owner;
+	unsigned header = gc_node_header(a->n);
 
 	while (len > 0) {
 		size_t used = fill(a, p, len);
-		int whole = gc_hs_frame(a->in, a->len, GC_TCP_HEADER);
+		int whole = gc_hs_frame(a->in, a->len, header);
 
 		p += used;
 		len -= used;
 		if (whole == 0)
 			return;
 		if (whole < 0) {
-			cut(a, whole, "no packet of a handshake");
+			no_packet(a, whole);
 			return;
 		}
 		a->len = 0;
-		if (!on_packet(a, a->in + GC_TCP_HEADER, (size_t)whole - GC_TCP_HEADER))
+		if (!on_packet(a, a->in + header, (size_t)whole - header))
 			break;
 	}
 	if (l->state == GC_LINK_UP)
@@ -320,10 +321,16 @@ static void on_end(struct gc_link *l, int uv_err)
 {
 	struct gc_accept *a = l->owner;
 
-	cut(a, gc_err_from_uv(uv_err), a->phase == REPLY ? "on our challenge: the cookies differ?" : "");
+	cut_for(a, gc_err_from_uv(uv_err),
+		a->phase == REPLY ? "on our challenge: the cookies differ?" : "");
 }
 
-static const struct gc_conn_ops ops = {NULL, on_bytes, on_end};
+static void on_secure(struct gc_link *l)
+{
+	((struct gc_accept *)l->owner)->phase = NAME;
+}
+
+static const struct gc_conn_ops ops = {NULL, on_secure, on_bytes, on_end};
 
 /* ---- connections ---- */
 
@@ -379,7 +386,9 @@ void gc_accept_start(struct gc_node *n, struct gc_link *conn, const union gc_add
 	DL_APPEND(n->accepts, a);
 	n->n_accepts++;
 	n->stats.accepts++;
-	if (gc_timer_set(&n->timers, &a->timer, GC_ACCEPT_MS, on_timeout) != 0)
+	a->phase = n->tls ? SECURE : NAME;
+	if (gc_timer_set(&n->timers, &a->timer, GC_ACCEPT_MS, on_timeout) != 0 ||
+	    (n->tls && gc_conn_secure(conn, NULL) != 0))
 		cut(a, GC_ENOMEM, "out of memory");
 	else
 		gc_conn_read(conn, true);
@@ -392,7 +401,7 @@ void gc_accept_on_connection(uv_stream_t *listener, int status)
 	union gc_addr from;
 
 	if (!n->is_ready) { /* libuv asks no further until it has been accepted */
-		gc_listen_hold(listener);
+		n->has_caller = true;
 		return;
 	}
 	conn = status == 0 ? gc_conn_create(n, &ops, NULL) : NULL;
@@ -412,6 +421,13 @@ void gc_accept_on_connection(uv_stream_t *listener, int status)
 	} else {
 		gc_accept_start(n, conn, &from);
 	}
+}
+
+void gc_accept_pump(struct gc_node *n)
+{
+	if (n->has_caller)
+		gc_accept_on_connection((uv_stream_t *)&n->listener, 0);
+	n->has_caller = false;
 }
 
 void gc_accept_close_all(struct gc_node *n)

@@ -1,5 +1,6 @@
 /* A connection as the node sees it: a socket with a queue. Bytes in go to whoever owns it at the time, or
- * to link.c once it is up; bytes out are gathered and leave together at the end of each turn of the loop.
+ * to link.c once it is up; bytes out are gathered and leave together at the end of each turn of the loop. With TLS,
+ * all of them pass through tls_conn.c, and everybody else sees plain bytes only.
  * Owner: the struct frees itself when its handle has closed. Loop thread. */
 #include "node_priv.h"
 
@@ -45,14 +46,14 @@ static void on_written(uv_write_t *req, int status)
 		return;
 	if (status < 0)
 		ended(l, status);
-	else if (l->out.len > 0)
+	else if (gc_conn_queued(l) > 0)
 		mark_dirty(l);
 	else if (l->is_drained && l->state == GC_LINK_UP)
 		gc_link_close(l, GC_ESHUTDOWN, "");
 }
 
-/* Hands all of l->out over to libuv, which tells when it has gone. */
-static int queue(struct gc_link *l)
+/* Hands all of b over to libuv, which tells when it has gone. */
+static int queue(struct gc_link *l, struct gc_buf *b)
 {
 	struct gc_write *w = malloc(sizeof(*w));
 	uv_buf_t buf;
@@ -61,7 +62,7 @@ static int queue(struct gc_link *l)
 	if (!w)
 		return UV_ENOMEM;
 	w->link = l;
-	w->buf = l->out;
+	w->buf = *b;
 	buf = uv_buf_init((char *)w->buf.data, (unsigned)w->buf.len);
 	err = uv_write(&w->req, (uv_stream_t *)&l->tcp, &buf, 1, on_written);
 	if (err) {
@@ -69,28 +70,42 @@ static int queue(struct gc_link *l)
 		return err;
 	}
 	l->writing = w;
-	l->out = (struct gc_buf){0};
+	*b = (struct gc_buf){0};
 	return 0;
+}
+
+/* 0 or a libuv error. */
+static int send_bytes(struct gc_link *l, struct gc_buf *b)
+{
+	uv_buf_t buf = uv_buf_init((char *)b->data, (unsigned)b->len);
+	int n;
+
+	if (b->len == 0)
+		return 0;
+	n = uv_try_write((uv_stream_t *)&l->tcp, &buf, 1);
+	if (n < 0 && n != UV_EAGAIN)
+		return n;
+	if (n > 0 && (size_t)n == b->len) {
+		gc_buf_deinit(b);
+		return 0;
+	}
+	if (n > 0)
+		gc_buf_consume(b, (size_t)n);
+	return queue(l, b);
 }
 
 /* 0 or a libuv error. */
 static int flush(struct gc_link *l)
 {
-	uv_buf_t buf = uv_buf_init((char *)l->out.data, (unsigned)l->out.len);
-	int n;
+	int err, sent;
 
-	if (l->out.len == 0 || l->writing)
+	if (l->writing)
 		return 0;
-	n = uv_try_write((uv_stream_t *)&l->tcp, &buf, 1);
-	if (n < 0 && n != UV_EAGAIN)
-		return n;
-	if (n > 0 && (size_t)n == l->out.len) {
-		gc_buf_deinit(&l->out);
-		return 0;
-	}
-	if (n > 0)
-		gc_buf_consume(&l->out, (size_t)n);
-	return queue(l);
+	if (!l->tls)
+		return send_bytes(l, &l->out);
+	err = gc_tls_conn_write(l->tls, &l->out);
+	sent = send_bytes(l, gc_tls_conn_wire(l->tls)); /* an alert leaves in any case */
+	return err ? err : sent;
 }
 
 static void unmark(struct gc_link *l)
@@ -138,7 +153,8 @@ void gc_conn_write(struct gc_link *l, const void *bytes, size_t len)
 
 size_t gc_conn_queued(const struct gc_link *l)
 {
-	return l->out.len + (l->writing ? l->writing->buf.len : 0);
+	return l->out.len + (l->writing ? l->writing->buf.len : 0) +
+	       (l->tls ? gc_tls_conn_wire(l->tls)->len : 0);
 }
 
 /* ---- in ---- */
@@ -152,11 +168,48 @@ static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
 	*buf = uv_buf_init((char *)l->n->read_buf, GC_READ_BUF);
 }
 
+static void deliver(struct gc_link *l, const uint8_t *p, size_t len)
+{
+	if (l->state == GC_LINK_UP)
+		gc_link_input(l, p, len);
+	else if (l->state == GC_LINK_YOUNG)
+		l->ops->on_bytes(l, p, len);
+}
+
+static void tell_secure(struct gc_link *l)
+{
+	if (l->is_secure || !gc_tls_conn_is_up(l->tls))
+		return;
+	l->is_secure = true;
+	if (l->state == GC_LINK_YOUNG && l->ops->on_secure)
+		l->ops->on_secure(l);
+}
+
+/* What is read is used up before it returns, unless the connection closes. */
+static void decipher(struct gc_link *l, const uint8_t *p, size_t len)
+{
+	int n;
+
+	gc_tls_conn_feed(l->tls, p, len);
+	do {
+		n = gc_tls_conn_read(l->tls, l->n->plain_buf, GC_PLAIN_BUF);
+		if (gc_tls_conn_wire(l->tls)->len > 0)
+			mark_dirty(l);
+		tell_secure(l);
+		if (n > 0)
+			deliver(l, l->n->plain_buf, (size_t)n);
+		else if (n < 0)
+			ended(l, n);
+	} while (n > 0 && l->state != GC_LINK_CLOSING);
+}
+
 static void on_read(uv_stream_t *s, ssize_t nread, const uv_buf_t *buf)
 {
 	struct gc_link *l = s->data;
 
 	if (nread < 0) {
+		if (l->tls)
+			gc_tls_conn_ended(l->tls, (int)nread);
 		ended(l, (int)nread);
 		return;
 	}
@@ -164,10 +217,10 @@ static void on_read(uv_stream_t *s, ssize_t nread, const uv_buf_t *buf)
 	l->n->stats.bytes_in += (uint64_t)nread;
 	if (nread == 0)
 		return;
-	if (l->state == GC_LINK_UP)
-		gc_link_input(l, (const uint8_t *)buf->base, (size_t)nread);
-	else if (l->state == GC_LINK_YOUNG)
-		l->ops->on_bytes(l, (const uint8_t *)buf->base, (size_t)nread);
+	if (l->tls)
+		decipher(l, (const uint8_t *)buf->base, (size_t)nread);
+	else
+		deliver(l, (const uint8_t *)buf->base, (size_t)nread);
 }
 
 void gc_conn_read(struct gc_link *l, bool on)
@@ -232,6 +285,31 @@ int gc_conn_accept(struct gc_link *l, uv_stream_t *listener)
 	return gc_err_from_uv(err);
 }
 
+int gc_conn_secure(struct gc_link *l, const char *node)
+{
+	gc_tls_look(l->n->tls, uv_now(l->tcp.loop));
+	l->tls = gc_tls_conn_create(l->n->tls, node);
+	if (!l->tls)
+		return GC_ENOMEM;
+	if (node)
+		gc_tls_conn_begin(l->tls);
+	mark_dirty(l);
+	return gc_tls_conn_fail(l->tls)->err;
+}
+
+const struct gc_fail *gc_conn_fail(const struct gc_link *l)
+{
+	const struct gc_fail *fail = l->tls ? gc_tls_conn_fail(l->tls) : NULL;
+
+	return fail && fail->err ? fail : NULL;
+}
+
+void gc_conn_timed_out(struct gc_link *l)
+{
+	if (l->tls)
+		gc_tls_conn_ended(l->tls, UV_ETIMEDOUT);
+}
+
 bool gc_conn_peer(const struct gc_link *l, union gc_addr *addr_r)
 {
 	union gc_addr addr = {0};
@@ -256,10 +334,19 @@ static void on_closed(uv_handle_t *h)
 	GC_REQUIRE(!l->writing);
 	gc_buf_deinit(&l->in);
 	gc_buf_deinit(&l->out);
+	gc_tls_conn_destroy(l->tls);
 	free(l->why);
 	free(l->name);
 	free(l);
 	gc_node_conn_gone(n);
+}
+
+/* A refusal, an alert, the end of TLS; what does not leave now is lost. */
+static void last_words(struct gc_link *l)
+{
+	if (l->tls && gc_tls_conn_write(l->tls, &l->out) == 0)
+		gc_tls_conn_bye(l->tls);
+	(void)flush(l);
 }
 
 void gc_conn_close(struct gc_link *l)
@@ -267,7 +354,7 @@ void gc_conn_close(struct gc_link *l)
 	if (l->state == GC_LINK_CLOSING)
 		return;
 	if (uv_is_writable((uv_stream_t *)&l->tcp))
-		(void)flush(l); /* a last word, as a refusal; what does not leave now is lost */
+		last_words(l);
 	l->state = GC_LINK_CLOSING;
 	unmark(l);
 	uv_close((uv_handle_t *)&l->tcp, on_closed);

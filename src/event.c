@@ -27,6 +27,20 @@ static void put_pair_uint(struct gc_buf *b, const char *key, uint64_t value)
 	gc_etf_put_uint(b, value);
 }
 
+void gc_event_put_reason(struct gc_buf *b, const char *reason)
+{
+	static const char tls[] = "tls";
+	size_t n = sizeof(tls) - 1;
+
+	if (strncmp(reason, tls, n) != 0 || (reason[n] != '_' && reason[n] != '\0')) {
+		gc_etf_put_atom(b, reason);
+		return;
+	}
+	gc_etf_put_tuple(b, 2);
+	gc_etf_put_atom(b, tls);
+	gc_etf_put_atom(b, reason[n] ? reason + n + 1 : "failed");
+}
+
 static bool has(const char *s)
 {
 	return s && *s;
@@ -45,8 +59,10 @@ static void put_info(struct gc_buf *b, const struct info *i)
 		put_pair_text(b, "address", i->address);
 	if (i->port)
 		put_pair_uint(b, "port", i->port);
-	if (has(i->reason))
-		put_pair_atom(b, "reason", i->reason);
+	if (has(i->reason)) {
+		gc_etf_put_atom(b, "reason");
+		gc_event_put_reason(b, i->reason);
+	}
 }
 
 static void put_ready(struct gc_buf *b, const struct gc_action *a, const char *cnode,

@@ -11,6 +11,8 @@
 	X(nodedown, GC_DO_NODEDOWN, "{nodedown, Node, Info}: a member is lost; Info has reason")   \
 	X(ready, GC_DO_READY, "{gen_cluster, ready, Info}: the formation rule holds")
 
+/* The name of an error as users see it: an atom, or {tls, What}. */
+void gc_event_put_reason(struct gc_buf *b, const char *reason);
 /* The message for an action that is an event. at_ms: system time. cnode: our node name. */
 void gc_event_put(struct gc_buf *b, const struct gc_action *a, const char *cnode, uint64_t at_ms);
 /* {gen_cluster, members, [{Node, Info}]}: what comes first after each (new) attachment. now_ms is

@@ -1,6 +1,8 @@
 /* The guard of an outgoing handshake; see guard.h. Pure. */
 #include "guard.h"
 
+#include "tls.h"
+
 #include <string.h>
 
 #define HERE GC_STAGE_HANDSHAKE
@@ -154,6 +156,10 @@ enum gc_guard_event gc_guard_input(struct gc_guard *g, const uint8_t *p, size_t 
 	}
 	if (want > 0)
 		return GC_GUARD_MORE;
+	if (want == GC_ETOOBIG && g->header == 2 && gc_tls_looks_like(g->in + g->packet_at, 2)) {
+		gc_fail_set(&g->fail, GC_EPEERTLS, GC_STAGE_TLS, "see tls in gen_cluster.conf(5)");
+		return failed(g);
+	}
 	if (want == GC_ETOOBIG)
 		return broken(g, "a packet too long for a handshake: no Erlang node?");
 	if (want < 0)
@@ -214,7 +220,7 @@ int gc_guard_patch_name(uint8_t *packet, size_t len, unsigned header, uint32_t c
 	struct gc_hs_name n;
 	uint64_t flags;
 
-	if (len <= header || gc_hs_parse_name(packet + header, len - header, &n) != 0 || n.is_v5)
+	if (len <= header || gc_hs_parse_name(packet + header, len - header, &n) != 0)
 		return GC_EPROTO;
 	flags = (n.flags | GC_DFLAGS_ADDED) & ~GC_DFLAGS_NEVER;
 	for (unsigned i = 0; i < 8; i++)

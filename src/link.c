@@ -29,7 +29,12 @@ void gc_link_close(struct gc_link *l, int err, const char *detail)
 
 void gc_link_ended(struct gc_link *l, int uv_err)
 {
-	gc_link_close(l, gc_err_from_uv(uv_err), uv_err == UV_EOF ? "" : uv_strerror(uv_err));
+	const struct gc_fail *tls = gc_conn_fail(l);
+
+	if (tls)
+		gc_link_close(l, tls->err, tls->detail);
+	else
+		gc_link_close(l, gc_err_from_uv(uv_err), uv_err == UV_EOF ? "" : uv_strerror(uv_err));
 }
 
 static const struct gc_fail no_memory = {.err = GC_ENOMEM, .stage = GC_STAGE_LINK};

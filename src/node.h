@@ -2,9 +2,10 @@
  * link per node name, ever. Loop thread.
  *
  *   node.c       life, listen, table of links, ticks          self.c    cookie, EPMD registration, creation, pids
- *                                                             accept.c  the accepted handshake (our own state machine)
- *   dial.c       resolve, EPMD, TCP, handshake, one deadline   transport.c  what lies under ei_connect: checked frames in,
- *   coro.c       the stacks ei_connect waits on                             patched frames out (facts section 2)
+ *   dial.c       who dials, one deadline                      accept.c  the accepted handshake (our own state machine)
+ *   turn.c       resolve, EPMD, TCP, each in its turn         transport.c  what lies under ei_connect: checked frames in,
+ *   shake.c      TLS, the dialled handshake                                patched frames out (facts section 2)
+ *   coro.c       the stacks ei_connect waits on               tls.h     what lies under all of it, if there is TLS
  *   link.c       frames, ticks, bounded queues, once the handshake is done
  */
 #ifndef GC_NODE_H
@@ -22,20 +23,21 @@
 
 struct gc_node;
 struct gc_link;
+struct gc_tls_options;
 
 struct gc_node_config {
 	uv_loop_t *loop;
 	const char *name;   /* valid; copied */
 	const char *cookie; /* copied into memory that is locked, not dumped, and wiped at the end */
-	const char *const *listen_addresses; /* numeric; borrowed for the call */
-	size_t n_listen_addresses;	     /* 0: every address, dual stack */
-	uint16_t listen_port;	    /* 0: any; one for all addresses */
+	const char *listen_address; /* NULL: all, dual stack */
+	uint16_t listen_port;	    /* 0: any */
 	bool no_epmd;		    /* neither register nor ask; ports come from peers or dist_port */
-	uint16_t dist_port;	    /* of peers that come without one; 0: EPMD knows */
+	uint16_t dist_port;	    /* the port of peers when no_epmd and nothing better is known */
 	uint32_t net_ticktime_s;    /* 0: 60 */
 	size_t max_frame;	    /* 0: 1 MiB; larger frames close the link */
 	size_t max_queue;	    /* 0: 4 MiB; unsent bytes beyond this close the link (GC_EOVERLOAD) */
 	struct gc_dns *dns;	    /* borrowed */
+	const struct gc_tls_options *tls; /* NULL: plain TCP; copied */
 	const char *const *allow;   /* rules of allow.h: what may be dialled, and come in; copied */
 	size_t n_allow;		    /* 0: everything */
 
@@ -68,6 +70,9 @@ struct gc_link *gc_node_find(const struct gc_node *n, const char *name); /* NULL
 int gc_node_set_allow(struct gc_node *n, const char *const *rules, size_t n_rules);
 /* IPv4 or IPv6. */
 bool gc_node_may_reach(struct gc_node *n, const struct sockaddr *addr);
+/* Other options of TLS for the connections to come. Neither from nor to plain TCP (GC_EINVAL); on an error the old
+ * ones stay, with a sentence in err. */
+int gc_node_set_tls(struct gc_node *n, const struct gc_tls_options *o, char *err, size_t err_len);
 /* Calls cb for each link; cb may close the link. */
 void gc_node_each_link(struct gc_node *n, void (*cb)(void *arg, struct gc_link *), void *arg);
 

@@ -13,6 +13,7 @@
 #include "log.h"
 #include "node.h"
 #include "timers.h"
+#include "tls.h"
 #include "transport.h"
 
 #define HASH_NONFATAL_OOM 1
@@ -46,10 +47,15 @@
 /* The links are looked at in turn, so that their ticks do not come all at once. */
 #define GC_SLICES 16
 #define GC_READ_BUF 65536
-#define GC_TCP_HEADER 2u /* length bytes of a handshake packet */
+#define GC_PLAIN_BUF 16384 /* one record of TLS */
+/* Length bytes of a handshake packet. */
+#define GC_TCP_HEADER 2u
+#define GC_TLS_HEADER 4u
 
 struct gc_conn_ops {
 	void (*on_connect)(struct gc_link *l, int uv_err);
+	/* The TLS handshake is done; may be NULL. */
+	void (*on_secure)(struct gc_link *l);
 	void (*on_bytes)(struct gc_link *l, const uint8_t *p, size_t len);
 	/* The connection broke or ended; the owner closes it. */
 	void (*on_end)(struct gc_link *l, int uv_err);
@@ -69,7 +75,8 @@ struct gc_link {
 	void *owner; /* of the ops; later the user's data */
 	enum gc_link_state state;
 	uint8_t quiet_quarters; /* in a row without a byte from it */
-	bool is_dialled, is_dirty, is_told, is_drained;
+	bool is_dialled, is_dirty, is_told, is_drained, is_secure;
+	struct gc_tls_conn *tls; /* NULL: plain */
 	uint32_t creation;
 	uint64_t flags;
 	struct gc_buf in;	  /* the beginning of a frame, nothing most of the time */
@@ -99,7 +106,6 @@ struct gc_secret {
 };
 
 struct gc_accept;
-struct gc_listener;
 struct gc_session;
 struct gc_epmd_host;
 struct gc_node {
@@ -110,8 +116,9 @@ struct gc_node {
 	uint32_t creation;
 	bool is_creation_fixed, is_closing, is_registered;
 	bool is_ready; /* to dial and accept: EPMD has answered once, or has had its time */
+	bool has_caller; /* one that is to be accepted once we are ready */
 	struct gc_timers timers;
-	struct gc_listener *listeners;
+	uv_tcp_t listener;
 	uv_check_t check;
 	uv_prepare_t prepare;
 	int n_handles; /* of the node itself, not closed yet */
@@ -120,7 +127,8 @@ struct gc_node {
 	uint16_t port;
 	struct gc_epmd_reg *reg;
 	struct gc_timer epmd_timer, pump_timer, tick_timer, flush_timer;
-	uint8_t *read_buf;
+	uint8_t *read_buf, *plain_buf; /* the second with TLS only */
+	struct gc_tls *tls;	       /* NULL: plain TCP */
 	uint64_t woken_ms; /* when the loop last had something to do; 0: not yet */
 
 	struct gc_link *links; /* by name */
@@ -146,6 +154,11 @@ struct gc_node {
 	void *closed_arg;
 };
 
+static inline unsigned gc_node_header(const struct gc_node *n)
+{
+	return n->tls ? GC_TLS_HEADER : GC_TCP_HEADER;
+}
+
 /* ---- self.c ---- */
 struct gc_secret *gc_secret_alloc(void); /* NULL: out of memory */
 void gc_secret_free(struct gc_secret *s); /* wipes it; NULL is fine */
@@ -159,7 +172,6 @@ void gc_challenge_add(struct gc_node *n, struct gc_challenge *c, uint32_t value)
 void gc_challenge_drop(struct gc_node *n, struct gc_challenge *c); /* fine if it was never added */
 bool gc_challenge_is_ours(const struct gc_node *n, uint32_t value);
 void gc_node_conn_gone(struct gc_node *n);
-void gc_node_handle_gone(struct gc_node *n); /* one of n_handles has closed */
 uint64_t gc_node_quarter_ms(const struct gc_node *n); /* of net_ticktime */
 void gc_node_tick_start(struct gc_node *n);	      /* there is a link to look after */
 
@@ -169,6 +181,13 @@ struct gc_link *gc_conn_create(struct gc_node *n, const struct gc_conn_ops *ops,
 /* ops->on_connect comes, unless it fails at once (negative gc_err) or is closed before. */
 int gc_conn_connect(struct gc_link *l, const union gc_addr *addr);
 int gc_conn_accept(struct gc_link *l, uv_stream_t *listener);
+/* It stands: TLS begins, to that node, or (NULL) as the server. ops->on_secure comes, or on_end. A
+ * negative gc_err: see gc_conn_fail, or out of memory. */
+int gc_conn_secure(struct gc_link *l, const char *node);
+/* What TLS says is wrong; NULL: nothing. */
+const struct gc_fail *gc_conn_fail(const struct gc_link *l);
+/* The time is up: if TLS has not finished its handshake, that is what is wrong. */
+void gc_conn_timed_out(struct gc_link *l);
 /* The remote address; one of IPv4 that came in over IPv6 is told as what it is. False: unknown. */
 bool gc_conn_peer(const struct gc_link *l, union gc_addr *addr_r);
 void gc_conn_read(struct gc_link *l, bool on);
@@ -253,19 +272,11 @@ void gc_node_count_cut(uint64_t counts[GC_ERR_LIMIT], int err);
 void gc_node_log_cut(struct gc_node *n, int err, const union gc_addr *from, const char *name,
 		     const char *why);
 
-/* ---- listen.c ---- */
-/* No addresses: all. Sets n->port. Negative, with a sentence in err; what was opened is closed by gc_listen_close. */
-int gc_listen_start(struct gc_node *n, const char *const *addresses, size_t count, char *err,
-		    size_t err_len);
-/* One that is to be accepted once the node is ready; then gc_listen_pump. */
-void gc_listen_hold(uv_stream_t *listener);
-void gc_listen_pump(struct gc_node *n);
-void gc_listen_close(struct gc_node *n);
-
 /* ---- accept.c ---- */
 void gc_accept_on_connection(uv_stream_t *listener, int status);
 /* conn, from that address, now belongs to the handshake. */
 void gc_accept_start(struct gc_node *n, struct gc_link *conn, const union gc_addr *from);
+void gc_accept_pump(struct gc_node *n); /* is_ready now */
 void gc_accept_close_all(struct gc_node *n);
 
 #endif

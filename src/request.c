@@ -68,7 +68,7 @@ static void put_fail(struct map *m, const struct gc_peer_view *v, uint64_t now_m
 	if (v->last_fail.err == 0)
 		return;
 	f = map_open(key(m, "last_error"));
-	pair_atom(&f, "reason", gc_err_name(v->last_fail.err));
+	gc_event_put_reason(key(&f, "reason"), gc_err_name(v->last_fail.err));
 	pair_atom(&f, "stage", gc_stage_name(v->last_fail.stage));
 	pair_text(&f, "text", gc_err_text(v->last_fail.err));
 	if (v->last_fail.detail[0])

@@ -99,7 +99,7 @@ struct fuzz_node *fuzz_node(void)
 
 struct gc_link *fuzz_node_link(struct fuzz_node *f)
 {
-	static const struct gc_conn_ops none = {NULL, NULL, NULL};
+	static const struct gc_conn_ops none = {NULL, NULL, NULL, NULL};
 	const struct gc_peer_facts peer = {
 	    .name = FUZZ_PEER,
 	    .flags = GC_DFLAGS_OURS | GC_DFLAG_PUBLISHED,

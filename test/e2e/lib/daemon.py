@@ -83,7 +83,7 @@ class Answers:
 
 class GenCluster(Answers):
     def __init__(self, world, owner=None, at=None, cookie=None, args=(), env=None, start=True,
-                 name="gc", host="127.0.0.1", **options):
+                 name="gc", **options):
         """options: the configuration, keys as in design 1.3."""
         self.world, self.owner = world, owner
         self.at = at or (owner.at if owner else None)
@@ -95,7 +95,7 @@ class GenCluster(Answers):
             self.cnode = etf.Atom(options["name"])
             options["name"] = self.cnode
         elif not owner:
-            self.cnode = etf.Atom(f"gen_cluster@{self.at.address if self.at else host}")
+            self.cnode = etf.Atom(f"gen_cluster@{self.at.address if self.at else '127.0.0.1'}")
             options["name"] = self.cnode
         self.home = owner.home if owner and cookie is None else world.home(self.short, cookie)
         self.options, self.args, self.more_env, self.proc = options, list(args), env or {}, None
