@@ -259,6 +259,24 @@ static int create_all(struct gc_daemon *d, char *err, size_t err_len)
 	return create_discover(d, d->config, &d->discover, err, err_len);
 }
 
+static void list_add(struct gc_name_list **list, const char *name)
+{
+	struct gc_name_list *n = calloc(1, sizeof(*n));
+
+	if (n && (n->name = strdup(name)))
+		LL_PREPEND(*list, n);
+	else
+		free(n); /* out of memory: its peers stay, which harms nobody */
+}
+
+static void await_answer(void *arg, const char *instance)
+{
+	struct gc_daemon *d = arg;
+
+	gc_name_list_remove(&d->retired, instance); /* it is back */
+	list_add(&d->awaited, instance);
+}
+
 static void run(struct gc_daemon *d)
 {
 	gc_log(GC_LOG_NOTICE, "node", "%s listens on port %u; owner %s; dist %s",
@@ -271,6 +289,7 @@ static void run(struct gc_daemon *d)
 				     d->config->owner_port, true, gc_now(d));
 	set_notify(d, NULL, d->config);
 	uv_timer_start(&d->members_timer, gc_wire_on_members_timer, MEMBERS_POLL_MS, MEMBERS_POLL_MS);
+	gc_discover_each(d->discover, await_answer, d);
 	gc_discover_start(d->discover);
 	if (d->config->no_epmd)
 		gc_wire_tell_found(d);
@@ -343,30 +362,12 @@ static void on_old_discover_closed(void *arg)
 	(void)arg;
 }
 
-static void list_add(struct gc_name_list **list, const char *name)
-{
-	struct gc_name_list *n = calloc(1, sizeof(*n));
-
-	if (n && (n->name = strdup(name)))
-		LL_PREPEND(*list, n);
-	else
-		free(n); /* out of memory: its peers stay, which harms nobody */
-}
-
 static void retire_if_gone(void *arg, const char *instance)
 {
 	struct gc_daemon *d = arg;
 
 	if (!gc_discover_has(d->discover, instance))
 		list_add(&d->retired, instance);
-}
-
-static void await_answer(void *arg, const char *instance)
-{
-	struct gc_daemon *d = arg;
-
-	gc_name_list_remove(&d->retired, instance); /* it is back */
-	list_add(&d->awaited, instance);
 }
 
 int gc_daemon_reload(struct gc_daemon *d, struct gc_config *config, char *err, size_t err_len)

@@ -39,8 +39,9 @@ struct gc_daemon {
 	struct dialling *dials;
 	char *owner;	  /* NULL: none */
 	struct gc_buf ready_event;
-	/* After a reload: instances that are gone from the configuration lose their peers only once each new
-	 * one has answered, or a renamed instance would cost its members. */
+	/* Instances that have not answered yet, but for errors: subscribers are told nothing before (or before
+	 * their time is up). After a reload: instances that are gone from the configuration (retired) lose their
+	 * peers only then, or a renamed instance would cost its members. */
 	struct gc_name_list *retired, *awaited;
 	uv_timer_t timer;	  /* the cluster's next wake-up */
 	uv_timer_t members_timer; /* MEMBERS_POLL_MS */
@@ -48,6 +49,7 @@ struct gc_daemon {
 	struct gc_trouble epmd_trouble, owner_trouble;
 	unsigned open; /* parts that are still closing */
 	bool is_pumping, is_stopping, told_ready;
+	bool is_set_known; /* the backend has told its members once */
 	int ready_fd;
 };
 

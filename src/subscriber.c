@@ -12,8 +12,9 @@
 /* A pid on a node that stays away this long is taken for gone; a name is waited for always. */
 #define PID_EXPIRES_MS 600000
 
-enum state { NO_LINK, RESOLVING, ABSENT, ATTACHED };
-static const char *const state_names[] = {"no_link", "resolving", "not_registered", "attached"};
+enum state { NO_LINK, HELD, RESOLVING, ABSENT, ATTACHED };
+static const char *const state_names[] = {"no_link", "starting", "resolving", "not_registered",
+					  "attached"};
 
 struct subscriber {
 	struct gc_subscribers *all;
@@ -31,7 +32,8 @@ struct subscriber {
 struct gc_subscribers {
 	struct gc_subscribers_config config;
 	uv_timer_t timer;
-	uint32_t pid; /* the monitoring process */
+	uint64_t begin_ms; /* nobody is attached before; 0: begun */
+	uint32_t pid;	   /* the monitoring process */
 	struct subscriber *list;
 	size_t count;
 	void (*closed)(void *arg);
@@ -118,6 +120,10 @@ static void resolve(struct subscriber *s, struct gc_link *link)
 {
 	struct gc_buf args = {0};
 
+	if (s->all->begin_ms) {
+		s->state = HELD;
+		return;
+	}
 	if (!s->name) {
 		attach(s, link);
 		return;
@@ -157,6 +163,8 @@ static void on_timer(uv_timer_t *timer)
 	struct gc_subscribers *all = timer->data;
 	struct subscriber *s, *tmp;
 
+	if (all->begin_ms && all->begin_ms <= uv_now(timer->loop))
+		gc_subscribers_begin(all);
 	DL_FOREACH_SAFE(all->list, s, tmp)
 		if (has_timer(s) && s->retry_ms <= uv_now(timer->loop))
 			on_due(s);
@@ -165,7 +173,7 @@ static void on_timer(uv_timer_t *timer)
 
 static void arm(struct gc_subscribers *all)
 {
-	uint64_t next = UINT64_MAX, now = uv_now(all->timer.loop);
+	uint64_t next = all->begin_ms ? all->begin_ms : UINT64_MAX, now = uv_now(all->timer.loop);
 	struct subscriber *s;
 
 	if (uv_is_closing((uv_handle_t *)&all->timer))
@@ -201,7 +209,21 @@ struct gc_subscribers *gc_subscribers_create(const struct gc_subscribers_config 
 	uv_timer_init(c->loop, &all->timer);
 	uv_unref((uv_handle_t *)&all->timer);
 	all->timer.data = all;
+	all->begin_ms = uv_now(c->loop) + GC_SUBSCRIBERS_BEGIN_MS;
+	arm(all);
 	return all;
+}
+
+void gc_subscribers_begin(struct gc_subscribers *all)
+{
+	struct subscriber *s, *tmp;
+
+	if (!all->begin_ms)
+		return;
+	all->begin_ms = 0;
+	DL_FOREACH_SAFE(all->list, s, tmp)
+		if (s->state == HELD)
+			on_due(s);
 }
 
 static void on_closed(uv_handle_t *handle)

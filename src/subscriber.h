@@ -4,6 +4,9 @@
  * A name is turned into a pid (erlang:whereis/1 on its node), the pid is monitored, gets the snapshot,
  * and then each event. So a new process under an old name never sees an event before its snapshot.
  *
+ * Nobody is attached before gc_subscribers_begin: a program that has just started knows no members yet, and
+ * a snapshot without them would throw out those that it is about to find.
+ *
  *   no link ──link up──▶ resolving ──pid──▶ attached ──exit or link down──▶ (again)
  *                          │ not registered            a subscriber by pid that exits is dropped
  *                          └──▶ absent ──retry (250 ms, doubling up to 5 s)──▶ resolving
@@ -16,6 +19,7 @@
 #include "term.h"
 
 #define GC_SUBSCRIBERS_MAX 1000
+#define GC_SUBSCRIBERS_BEGIN_MS 2000 /* telling begins without gc_subscribers_begin after so long */
 
 struct gc_subscribers;
 struct gc_subscribers_config {
@@ -31,6 +35,8 @@ struct gc_subscribers_config {
 };
 /* Borrows what is in c. NULL: out of memory. */
 struct gc_subscribers *gc_subscribers_create(const struct gc_subscribers_config *c);
+/* What they hear first is known now. Later calls do nothing. */
+void gc_subscribers_begin(struct gc_subscribers *s);
 void gc_subscribers_close(struct gc_subscribers *s, void (*closed)(void *arg), void *arg);
 
 /* By registered name on a node. Adding one that is there is no error. GC_EBUDGET: too many. */

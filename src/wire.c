@@ -221,6 +221,14 @@ void gc_wire_drop_retired(struct gc_daemon *d)
 	gc_name_list_remove(&d->retired, NULL);
 }
 
+/* Subscribers hear nothing before what discovery and the backend know is known to us: a restarted program
+ * would tell of a cluster without members, which lives. */
+static void begin_telling(struct gc_daemon *d)
+{
+	if (!d->awaited && (d->is_set_known || !gc_dist_needs_owner(d->dist)))
+		gc_subscribers_begin(d->subscribers);
+}
+
 void gc_wire_on_answer(void *arg, const struct gc_answer *a)
 {
 	struct gc_daemon *d = arg;
@@ -236,6 +244,7 @@ void gc_wire_on_answer(void *arg, const struct gc_answer *a)
 		gc_wire_drop_retired(d);
 	}
 	gc_wire_pump(d);
+	begin_telling(d);
 }
 
 bool gc_wire_is_owner(const struct gc_daemon *d, const char *node)
@@ -365,6 +374,8 @@ void gc_wire_on_members(void *arg, const char *const *nodes, size_t n)
 
 	gc_cluster_members(d->cluster, nodes, n, gc_now(d));
 	gc_wire_pump(d);
+	d->is_set_known = true;
+	begin_telling(d);
 }
 
 void gc_wire_on_members_timer(uv_timer_t *timer)
