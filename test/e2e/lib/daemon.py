@@ -83,19 +83,16 @@ class Answers:
 
 class GenCluster(Answers):
     def __init__(self, world, owner=None, at=None, cookie=None, args=(), env=None, start=True,
-                 name="gc", **options):
-        """options: the configuration, keys as in design 1.3."""
+                 name="gc", cnode=None, **options):
+        """options: the configuration, keys as in design 1.3. cnode: its node name, if not the default."""
         self.world, self.owner = world, owner
         self.at = at or (owner.at if owner else None)
         self.short = name if not owner else f"gc_{owner.short}"
         if owner:
             options.setdefault("owner", owner.name)
             self.cnode = etf.Atom("gc_" + owner.name)
-        if "name" in options:
-            self.cnode = etf.Atom(options["name"])
-            options["name"] = self.cnode
-        elif not owner:
-            self.cnode = etf.Atom(f"gen_cluster@{self.at.address if self.at else '127.0.0.1'}")
+        if cnode or not owner:
+            self.cnode = etf.Atom(cnode or f"gen_cluster@{self.at.address if self.at else '127.0.0.1'}")
             options["name"] = self.cnode
         self.home = owner.home if owner and cookie is None else world.home(self.short, cookie)
         self.options, self.args, self.more_env, self.proc = options, list(args), env or {}, None

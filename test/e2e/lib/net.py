@@ -53,6 +53,7 @@ class Host(Namespace):
         self.net, self.number = net, number
         self.address, self.address6 = f"10.77.{number >> 8}.{number & 255}", f"fd00:77::{number:x}"
         self.resolv = self.hosts = self.hostname = None
+        self.has_epmd = True  # False: nodes here start none
         self.do("ip", "link", "set", "lo", "up")
         net.do("ip", "link", "add", f"v{number}", "type", "veth", "peer", "name", "eth0",
                "netns", f"/proc/self/fd/{self.fd}", fds=(self.fd,))

@@ -134,6 +134,8 @@ class World:
         return proc
 
     def ensure_epmd(self, at=None):
+        if at and not at.has_epmd:
+            return
         name = f"epmd-{at.name}" if at else "epmd"
         if name not in self.epmd_procs:
             self.start_epmd(at)
