@@ -50,6 +50,7 @@ struct gc_daemon {
 	unsigned open; /* parts that are still closing */
 	bool is_pumping, is_stopping, told_ready;
 	bool is_set_known; /* the backend has told its members once */
+	bool awaits_members; /* the owner is there, but not yet whom it has */
 	int ready_fd;
 };
 
@@ -80,7 +81,7 @@ void gc_wire_on_exit(void *arg, struct gc_link *link, const uint32_t ref[3]);
 void gc_wire_on_epmd(void *arg, bool registered, const struct gc_fail *fail);
 void gc_wire_on_joined(void *arg, const char *node, bool joined, const struct gc_fail *fail);
 void gc_wire_on_member(void *arg, const char *node, bool up, const char *reason);
-void gc_wire_on_members(void *arg, const char *const *nodes, size_t n);
+void gc_wire_on_members(void *arg, const struct gc_fail *fail, const char *const *nodes, size_t n);
 bool gc_wire_greet(void *arg, size_t i, struct gc_buf *msg);
 void gc_wire_want_link(void *arg, const char *node, bool want);
 

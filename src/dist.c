@@ -118,11 +118,11 @@ static void deliver(struct gc_dist_host *d, struct request *q)
 		break;
 	case MEMBERS:
 	case PUSH:
-		if (q->quality == GC_COMPLETE)
-			c->on_members(c->arg, (const char *const *)q->found, q->n_found);
-		else if (q->quality == GC_ERROR)
+		if (q->quality == GC_ERROR)
 			gc_log(GC_LOG_WARNING, d->module->plugin->name, "members: %s",
 			       q->fail.detail);
+		if (q->quality != GC_PARTIAL)
+			c->on_members(c->arg, &q->fail, (const char *const *)q->found, q->n_found);
 		break;
 	}
 }
@@ -552,6 +552,11 @@ void gc_dist_close(struct gc_dist_host *d, void (*closed)(void *arg), void *arg)
 const char *gc_dist_name(const struct gc_dist_host *d)
 {
 	return d->module->plugin->name;
+}
+
+bool gc_dist_tells_members(const struct gc_dist_host *d)
+{
+	return d->module->dist.members != NULL;
 }
 
 bool gc_dist_needs_owner(const struct gc_dist_host *d)

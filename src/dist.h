@@ -22,7 +22,8 @@ struct gc_dist_config {
 	/* The outcome of join or leave; once each, never from inside. */
 	void (*on_joined)(void *arg, const char *node, bool joined, const struct gc_fail *fail);
 	void (*on_member)(void *arg, const char *node, bool up, const char *reason);
-	void (*on_members)(void *arg, const char *const *nodes, size_t n);
+	/* The whole set; or fail: it could not be had (nodes NULL). */
+	void (*on_members)(void *arg, const struct gc_fail *fail, const char *const *nodes, size_t n);
 };
 int gc_dist_create(const struct gc_dist_config *c, const struct gc_plugin_path *path,
 		   const char *name, const struct gc_term *opts, struct gc_dist_host **dist_r,
@@ -30,6 +31,7 @@ int gc_dist_create(const struct gc_dist_config *c, const struct gc_plugin_path *
 void gc_dist_close(struct gc_dist_host *d, void (*closed)(void *arg), void *arg);
 const char *gc_dist_name(const struct gc_dist_host *d);
 bool gc_dist_needs_owner(const struct gc_dist_host *d);
+bool gc_dist_tells_members(const struct gc_dist_host *d); /* when asked by gc_dist_refresh */
 void gc_dist_join(struct gc_dist_host *d, const char *node, const char *address, uint16_t port);
 void gc_dist_leave(struct gc_dist_host *d, const char *node);
 /* Asks for the whole set; at most one such question at a time. */

@@ -215,6 +215,9 @@ static void trouble(struct erl *e, const char *what, const char *reason)
 {
 	e->host->log(e->inst, GC_WARNING, "the owner cannot be watched: %s: %s", what,
 		     reason ? reason : "unexpected answer");
+	if (e->members)
+		e->host->finish(e->members, GC_ERROR, "the owner cannot be watched");
+	e->members = NULL;
 }
 
 /* The element of a successful {ok, X, ..} answer, or NULL. Lives in arena. */

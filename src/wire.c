@@ -252,6 +252,14 @@ bool gc_wire_is_owner(const struct gc_daemon *d, const char *node)
 	return d->owner && strcmp(d->owner, node) == 0;
 }
 
+/* Joining begins once it is known whom the owner has already, or that this cannot be known. */
+static void owner_is_known(struct gc_daemon *d)
+{
+	if (d->awaits_members)
+		gc_cluster_dist(d->cluster, true, gc_now(d));
+	d->awaits_members = false;
+}
+
 void gc_wire_on_link_up(void *arg, struct gc_link *link)
 {
 	struct gc_daemon *d = arg;
@@ -264,13 +272,14 @@ void gc_wire_on_link_up(void *arg, struct gc_link *link)
 	gc_log(GC_LOG_INFO, "link", "%s is up (%s %s)", name, info.dialled ? "dialled" : "accepted",
 	       info.address);
 	gc_cluster_link(d->cluster, name, true, info.hidden, NULL, gc_now(d));
-	if (gc_wire_is_owner(d, name) && gc_dist_needs_owner(d->dist))
-		gc_cluster_dist(d->cluster, true, gc_now(d));
 	gc_dist_link(d->dist, name, true, NULL);
 	gc_subscribers_link_up(d->subscribers, link);
 	if (gc_wire_is_owner(d, name)) {
 		gc_trouble_over(&d->owner_trouble, gc_now(d), "owner", "it can be reached");
 		gc_log(GC_LOG_NOTICE, "owner", "connected to %s", name);
+		d->awaits_members = gc_dist_needs_owner(d->dist);
+		if (!gc_dist_tells_members(d->dist))
+			owner_is_known(d);
 		gc_dist_refresh(d->dist);
 	}
 	gc_wire_pump(d);
@@ -289,8 +298,10 @@ void gc_wire_on_link_down(void *arg, struct gc_link *link, const struct gc_fail 
 	       gc_wire_is_owner(d, name) ? "owner" : "link", "%s is down: %s", name, text);
 	gc_subscribers_link_down(d->subscribers, link);
 	/* first, so that no member counts as lost by itself, whatever the backend says of it */
-	if (gc_wire_is_owner(d, name) && gc_dist_needs_owner(d->dist))
+	if (gc_wire_is_owner(d, name) && gc_dist_needs_owner(d->dist)) {
+		d->awaits_members = false;
 		gc_cluster_dist(d->cluster, false, gc_now(d));
+	}
 	gc_dist_link(d->dist, name, false, gc_err_name(why->err));
 	gc_rpc_link_down(d->rpc, link, why);
 	gc_cluster_link(d->cluster, name, false, false, why, gc_now(d));
@@ -368,13 +379,16 @@ void gc_wire_on_member(void *arg, const char *node, bool up, const char *reason)
 	gc_wire_pump(d);
 }
 
-void gc_wire_on_members(void *arg, const char *const *nodes, size_t n)
+void gc_wire_on_members(void *arg, const struct gc_fail *fail, const char *const *nodes, size_t n)
 {
 	struct gc_daemon *d = arg;
 
-	gc_cluster_members(d->cluster, nodes, n, gc_now(d));
+	if (!fail->err) {
+		gc_cluster_members(d->cluster, nodes, n, gc_now(d));
+		d->is_set_known = true;
+	}
+	owner_is_known(d);
 	gc_wire_pump(d);
-	d->is_set_known = true;
 	begin_telling(d);
 }
 

@@ -94,4 +94,22 @@ def sidecar(w):
     assert a.eval("net_adm:ping(C)", C=gc.cnode) == "pong"
 
 
-main(epmd, no_epmd_at_start, owner, owner_comes_later, subscriber, sidecar)
+def no_needless_joins(w):
+    """A new sidecar does not ask the owner to connect to what it has already."""
+    a, b, c = w.erls("a", "b", "c")
+    gc = GenCluster(w, a, discovery=f"{{static, {atoms([b, c])}}}", reconnect="#{min_ms => 100, max_ms => 1000}")
+    gc.expect_members(b, c)
+    calls = a.record("calls")
+    a.eval("erlang:trace(all, true, [call, {tracer, P}]), "
+           "erlang:trace_pattern({net_kernel, connect_node, 1}, true, [])", P=calls.pid)
+    for _ in range(3):
+        calls.messages.clear()
+        gc.restart()
+        gc.expect_members(b, c)
+        c.restart()
+        gc.expect_members(b, c)
+        w.until(lambda: calls.messages, 5, "c has been joined")
+        assert {message[3][2][0] for message in calls.messages} == {c.name}, calls.messages
+
+
+main(epmd, no_epmd_at_start, owner, owner_comes_later, subscriber, sidecar, no_needless_joins)
