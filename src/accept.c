@@ -1,9 +1,10 @@
 /* Accepted handshakes: our own state machine, no ei. Protocol: handshake.h, from the acceptor's side; what it
  * decides is OTP's (dist_util.erl, handshake_other_started; net_kernel.erl, accept_pending).
  *
- *   (TLS ─handshake─▶) NAME ─'N', a name we take─▶ (status ok, challenge sent) ─▶ REPLY ─'r', right digest─▶ 'a' sent, link up
- *     │                                   ▲
- *     └─and we have a link of that name─▶ ALIVE ─'strue'
+ *   (TLS ─handshake─▶) what follows, where there is TLS
+ *   NAME ─'N', a name we take─▶ (status ok, challenge sent) ─▶ REPLY ─'r', right digest─▶ 'a' sent, link up
+ *     │                                   ▲                │      ▲
+ *     └─and we have a link of that name─▶ ALIVE ─'strue'   └──────┴── COMPLEMENT ─'c'   (it began with 'n')
  *
  * Whoever connects may be anybody: one deadline over all, few at a time, few from one address; where there
  * are too many the oldest gives way. Owner: the node's list. Loop thread. (facts H06, H12, H14, H16, H18) */
@@ -19,12 +20,13 @@
 
 #define HERE GC_STAGE_HANDSHAKE
 
-enum phase { NAME = 0, ALIVE = 1, REPLY = 2, SECURE = 3 };
+enum phase { NAME = 0, ALIVE = 1, COMPLEMENT = 2, REPLY = 3, SECURE = 4 };
 
 struct gc_accept {
 	struct gc_node *n;
 	struct gc_link *conn;
 	enum phase phase;
+	bool is_v5;	  /* it owes us the rest of its flags and its creation */
 	bool is_claiming; /* a dial of ours to that name is held meanwhile */
 	uint64_t flags;
 	uint32_t creation;
@@ -80,7 +82,8 @@ static void on_timeout(struct gc_timer *t)
 {
 	struct gc_accept *a =
 		(struct gc_accept *)(void *)((char *)t - offsetof(struct gc_accept, timer));
-	static const char *const waiting[] = {"no name", "no answer to alive", "no reply", ""};
+	static const char *const waiting[] = {"no name", "no answer to alive",
+					      "no complement of its name", "no reply", ""};
 
 	gc_conn_timed_out(a->conn);
 	cut_for(a, GC_ETIMEDOUT, waiting[a->phase]);
@@ -129,7 +132,7 @@ static void challenge(struct gc_accept *a)
 	gc_hs_put_challenge(&b, gc_node_header(n), gc_transport_flags(n->transport), a->challenge.value,
 			    n->creation, n->name);
 	say(a, &b);
-	a->phase = REPLY;
+	a->phase = a->is_v5 ? COMPLEMENT : REPLY;
 }
 
 /* ---- packets in: false if a is gone ---- */
@@ -151,6 +154,7 @@ static bool on_name(struct gc_accept *a, const uint8_t *p, size_t len)
 		return false;
 	}
 	memcpy(a->name, name.name, name.name_len);
+	a->is_v5 = name.is_v5;
 	a->flags = name.flags;
 	a->creation = name.creation;
 	if (strcmp(a->name, a->n->name) == 0) {
@@ -158,7 +162,7 @@ static bool on_name(struct gc_accept *a, const uint8_t *p, size_t len)
 		return false;
 	}
 	if (gc_hs_missing_flags(name.flags)) {
-		refuse(a, GC_EFLAGS, "it lacks mandatory flags");
+		refuse(a, GC_EFLAGS, "it lacks mandatory flags: older than OTP 23?");
 		return false;
 	}
 	return true;
@@ -218,6 +222,23 @@ static bool on_alive(struct gc_accept *a, const uint8_t *p, size_t len)
 	return true;
 }
 
+static bool on_complement(struct gc_accept *a, const uint8_t *p, size_t len)
+{
+	uint64_t high;
+
+	if (gc_hs_parse_complement(p, len, &high, &a->creation) != 0) {
+		cut(a, GC_EPROTO, "the complement of its name was expected");
+		return false;
+	}
+	if (high & GC_DFLAG_NAME_ME) {
+		cut(a, GC_EBADNAME, "it wants a name of us");
+		return false;
+	}
+	a->flags |= high;
+	a->phase = REPLY;
+	return true;
+}
+
 static bool up(struct gc_accept *a)
 {
 	struct gc_peer_facts peer = {a->name, a->flags, a->creation};
@@ -266,6 +287,8 @@ static bool on_packet(struct gc_accept *a, const uint8_t *p, size_t len)
 		return on_name(a, p, len) && on_claim(a);
 	case ALIVE:
 		return on_alive(a, p, len);
+	case COMPLEMENT:
+		return on_complement(a, p, len);
 	default:
 		return on_reply(a, p, len);
 	}
@@ -401,7 +424,7 @@ void gc_accept_on_connection(uv_stream_t *listener, int status)
 	union gc_addr from;
 
 	if (!n->is_ready) { /* libuv asks no further until it has been accepted */
-		n->has_caller = true;
+		gc_listen_hold(listener);
 		return;
 	}
 	conn = status == 0 ? gc_conn_create(n, &ops, NULL) : NULL;
@@ -421,13 +444,6 @@ void gc_accept_on_connection(uv_stream_t *listener, int status)
 	} else {
 		gc_accept_start(n, conn, &from);
 	}
-}
-
-void gc_accept_pump(struct gc_node *n)
-{
-	if (n->has_caller)
-		gc_accept_on_connection((uv_stream_t *)&n->listener, 0);
-	n->has_caller = false;
 }
 
 void gc_accept_close_all(struct gc_node *n)

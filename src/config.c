@@ -221,6 +221,53 @@ static void put_allow(const struct gc_config *c, struct gc_buf *b)
 		put_texts(c->allow, c->n_allow, b);
 }
 
+/* ---- listen_address ---- */
+
+static bool is_address(const struct gc_term *t)
+{
+	return is_name(t) && gc_row_is_address(gc_term_text(t));
+}
+
+static int set_listen_address(struct gc_setting *s, const struct gc_term *t)
+{
+	return set_texts(s, t, is_address, &s->c->listen_addresses, &s->c->n_listen_addresses);
+}
+
+static void put_listen_address(const struct gc_config *c, struct gc_buf *b)
+{
+	if (c->n_listen_addresses == 0)
+		gc_etf_put_atom(b, "undefined");
+	else
+		put_texts(c->listen_addresses, c->n_listen_addresses, b);
+}
+
+/* ---- epmd ---- */
+
+static const char *const epmd_choices[] = {"undefined", "true", "false", "auto"};
+
+enum gc_config_epmd gc_config_epmd(const struct gc_config *c)
+{
+	if (c->epmd != GC_CONFIG_EPMD_DEFAULT)
+		return c->epmd;
+	return c->dist_port ? GC_CONFIG_EPMD_AUTO : GC_CONFIG_EPMD_TRUE;
+}
+
+static int set_epmd(struct gc_setting *s, const struct gc_term *t)
+{
+	for (int i = GC_CONFIG_EPMD_TRUE; i <= GC_CONFIG_EPMD_AUTO; i++) {
+		if (gc_term_is_atom(t, epmd_choices[i])) {
+			s->c->epmd = (enum gc_config_epmd)i;
+			return 0;
+		}
+	}
+	return gc_setting_refuse(s, t);
+}
+
+static void put_epmd(const struct gc_config *c, struct gc_buf *b)
+{
+	gc_etf_put_atom(b, epmd_choices[c->epmd]);
+}
+
 /* ---- the rows ---- */
 
 #define MEMBER(m) .at = offsetof(struct gc_config, m), .size = sizeof(((struct gc_config *)0)->m)
@@ -279,11 +326,12 @@ const struct gc_row gc_rows[] = {
      MEMBER(cookie_file), .allowed = "a file name"},
     {"allow", NULL, "where peers may be; else anywhere", SPECIAL(allow),
      .allowed = "a list of addresses, networks (10.0.0.0/8, no bit set beyond the prefix) or interfaces"},
-    {"listen_address", NULL, "where we listen; else everywhere", .kind = GC_ROW_ADDRESS,
-     MEMBER(listen_address)},
+    {"listen_address", NULL, "where we listen; else everywhere", SPECIAL(listen_address),
+     .is_bare = true, .allowed = "an IP address, or a list of them"},
     {"listen_port", "0", "our port; 0: any", INT(listen_port, 0, 65535)},
-    {"epmd", "true", "register with EPMD and ask it", .kind = GC_ROW_NOT, MEMBER(no_epmd)},
-    {"dist_port", "0", "without EPMD: the port of all peers", INT(dist_port, 0, 65535)},
+    {"epmd", NULL, "register with EPMD and ask it; auto with dist_port, else true", SPECIAL(epmd),
+     .allowed = "true, false or auto (where there is one)"},
+    {"dist_port", "0", "of peers that come without one; 0: EPMD knows", INT(dist_port, 0, 65535)},
     {"tls", NULL, "distribution over TLS", .kind = GC_ROW_SPECIAL, .set = gc_config_set_tls,
      .put = gc_config_put_tls, .allowed = "a list of {Option, Value}, or [{optfile, File}]"},
     {"net_ticktime", "60", "seconds, as in kernel(6) of the peers", INT(net_ticktime_s, 1, 86400)},

@@ -18,6 +18,15 @@ struct gc_config_notify {
 };
 
 struct gc_tls_options;
+
+/* Whether we register with the EPMD of this host, and ask those of peers. */
+enum gc_config_epmd {
+	GC_CONFIG_EPMD_DEFAULT = 0, /* auto with dist_port, else true */
+	GC_CONFIG_EPMD_TRUE = 1,
+	GC_CONFIG_EPMD_FALSE = 2,
+	GC_CONFIG_EPMD_AUTO = 3, /* where there is one */
+};
+
 /* Everything lives in the arena that it owns. Zero / NULL is "not given". */
 struct gc_config {
 	struct gc_arena *arena;
@@ -49,10 +58,11 @@ struct gc_config {
 	uint16_t owner_port;	  /* 0: EPMD */
 	const char *name;	  /* node name of the C-node, or NULL: made from the owner's */
 	const char *cookie_file;
-	const char *listen_address;
+	const char **listen_addresses; /* numeric; none: every address */
+	size_t n_listen_addresses;
 	uint16_t listen_port;
-	bool no_epmd; /* {epmd, false} */
-	uint16_t dist_port; /* with no_epmd: the port of all peers (also ERL_DIST_PORT) */
+	enum gc_config_epmd epmd;
+	uint16_t dist_port; /* of peers that come without one (also ERL_DIST_PORT); 0: EPMD knows */
 	uint32_t net_ticktime_s;
 	const struct gc_tls_options *tls; /* NULL: plain TCP */
 	enum gc_log_level log_level;
@@ -76,6 +86,8 @@ int gc_config_set(struct gc_config *c, const char *key, const char *value, const
  * service of that name (.._PORT*, .._SERVICE_*), GEN_CLUSTER_PLUGIN_DIR and GEN_CLUSTER_PROGRAM.
  * ERL_DIST_PORT becomes dist_port if that is not given. */
 int gc_config_from_env(struct gc_config *c, char *const *envp, char *err, size_t err_len);
+/* What epmd comes to: never GC_CONFIG_EPMD_DEFAULT. */
+enum gc_config_epmd gc_config_epmd(const struct gc_config *c);
 void gc_config_destroy(struct gc_config *c);
 /* The `config` request: a map of all options, no secrets: of plugins only the names. */
 void gc_config_put(const struct gc_config *c, struct gc_buf *etf);

@@ -9,7 +9,6 @@ enum gc_row_kind {
 	GC_ROW_MS,   /* milliseconds, min .. max, perhaps infinity */
 	GC_ROW_REAL, /* min .. max */
 	GC_ROW_BOOL,
-	GC_ROW_NOT,	/* a boolean kept as its opposite */
 	GC_ROW_ENUM,	/* the index into choices */
 	GC_ROW_TEXT,	/* not empty */
 	GC_ROW_NODE,	/* a node name */
@@ -26,6 +25,7 @@ struct gc_row {
 	const char *allowed; /* of SPECIAL and TEXT; made up for the others */
 	enum gc_row_kind kind;
 	bool may_be_infinite;
+	bool is_bare; /* a SPECIAL that may be given as bare text, as TEXT, NODE and ADDRESS may */
 	size_t at, size; /* of the member of struct gc_config */
 	uint64_t min, max;
 	const char *const *choices; /* NULL ends */
@@ -52,6 +52,8 @@ const struct gc_row *gc_row_find(const struct gc_row *rows, const char *key);
 void gc_row_describe(const struct gc_row *row, char *text, size_t len);
 /* Sets s->row from a term whose strings outlive s->c. */
 int gc_row_set(struct gc_setting *s, const struct gc_term *t);
+/* An IPv4 or IPv6 address, perhaps with a scope (fe80::1%eth0). */
+bool gc_row_is_address(const char *text);
 void gc_row_put(const struct gc_row *row, const struct gc_config *c, struct gc_buf *etf);
 
 /* Failures, all GC_EINVAL (or GC_ENOMEM). t: the culprit, may be NULL. */

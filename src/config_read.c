@@ -288,7 +288,8 @@ static struct gc_term *bare_text(struct gc_arena *a, const char *value)
 
 static bool is_text_row(const struct gc_row *row)
 {
-	return row->kind == GC_ROW_TEXT || row->kind == GC_ROW_NODE || row->kind == GC_ROW_ADDRESS;
+	return row->kind == GC_ROW_TEXT || row->kind == GC_ROW_NODE || row->kind == GC_ROW_ADDRESS ||
+	       row->is_bare;
 }
 
 /* What begins with a bracket or a quote is Erlang text; node names, addresses and file names are

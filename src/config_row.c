@@ -101,7 +101,7 @@ static int set_bool(struct gc_setting *s, const struct gc_row *row, const struct
 
 	if (!is_true && !gc_term_is_atom(t, "false"))
 		return gc_setting_refuse(s, t);
-	store(s, row, is_true != (row->kind == GC_ROW_NOT));
+	store(s, row, is_true);
 	return 0;
 }
 
@@ -118,7 +118,7 @@ static int set_enum(struct gc_setting *s, const struct gc_row *row, const struct
 	return gc_setting_refuse(s, t);
 }
 
-static bool is_address(const char *text)
+bool gc_row_is_address(const char *text)
 {
 	unsigned char parsed[16];
 	char plain[64];
@@ -139,7 +139,7 @@ static int set_text(struct gc_setting *s, const struct gc_row *row, const struct
 
 	if (!text || !*text || gc_term_is_atom(t, "undefined") ||
 	    (row->kind == GC_ROW_NODE && !gc_name_ok(text, strlen(text))) ||
-	    (row->kind == GC_ROW_ADDRESS && !is_address(text)))
+	    (row->kind == GC_ROW_ADDRESS && !gc_row_is_address(text)))
 		return gc_setting_refuse(s, t);
 	memcpy((char *)s->c + row->at, &text, sizeof(text));
 	return 0;
@@ -154,7 +154,6 @@ static int set_value(struct gc_setting *s, const struct gc_row *row, const struc
 	case GC_ROW_REAL:
 		return set_real(s, row, t);
 	case GC_ROW_BOOL:
-	case GC_ROW_NOT:
 		return set_bool(s, row, t);
 	case GC_ROW_ENUM:
 		return set_enum(s, row, t);
@@ -283,8 +282,7 @@ void gc_row_put(const struct gc_row *row, const struct gc_config *c, struct gc_b
 		gc_etf_put_double(b, real);
 		break;
 	case GC_ROW_BOOL:
-	case GC_ROW_NOT:
-		gc_etf_put_bool(b, (fetch(c, row) != 0) != (row->kind == GC_ROW_NOT));
+		gc_etf_put_bool(b, fetch(c, row) != 0);
 		break;
 	case GC_ROW_ENUM:
 		gc_etf_put_atom(b, row->choices[fetch(c, row)]);

@@ -157,7 +157,6 @@ void gc_row_describe(const struct gc_row *row, char *text, size_t len)
 			       row->max);
 		break;
 	case GC_ROW_BOOL:
-	case GC_ROW_NOT:
 		(void)snprintf(text, len, "true or false");
 		break;
 	case GC_ROW_ENUM:

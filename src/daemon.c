@@ -135,9 +135,11 @@ static int create_node(struct gc_daemon *d, char *err, size_t err_len)
 	struct gc_node_config c = {.loop = d->c.loop,
 				   .name = d->config->name,
 				   .cookie = d->c.cookie,
-				   .listen_address = d->config->listen_address,
+				   .listen_addresses =
+					   (const char *const *)d->config->listen_addresses,
+				   .n_listen_addresses = d->config->n_listen_addresses,
 				   .listen_port = d->config->listen_port,
-				   .no_epmd = d->config->no_epmd,
+				   .no_epmd = gc_config_epmd(d->config) == GC_CONFIG_EPMD_FALSE,
 				   .dist_port = d->config->dist_port,
 				   .net_ticktime_s = d->config->net_ticktime_s,
 				   .dns = d->dns,
@@ -291,7 +293,7 @@ static void run(struct gc_daemon *d)
 	uv_timer_start(&d->members_timer, gc_wire_on_members_timer, MEMBERS_POLL_MS, MEMBERS_POLL_MS);
 	gc_discover_each(d->discover, await_answer, d);
 	gc_discover_start(d->discover);
-	if (d->config->no_epmd)
+	if (gc_config_epmd(d->config) == GC_CONFIG_EPMD_FALSE)
 		gc_wire_tell_found(d);
 	gc_wire_pump(d);
 }
@@ -333,6 +335,15 @@ static bool same_text(const char *a, const char *b)
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
+static bool same_listen_addresses(const struct gc_config *a, const struct gc_config *b)
+{
+	bool same = a->n_listen_addresses == b->n_listen_addresses;
+
+	for (size_t i = 0; same && i < a->n_listen_addresses; i++)
+		same = same_text(a->listen_addresses[i], b->listen_addresses[i]);
+	return same;
+}
+
 static void warn_fixed(const struct gc_config *old, const struct gc_config *new)
 {
 	const struct {
@@ -343,9 +354,10 @@ static void warn_fixed(const struct gc_config *old, const struct gc_config *new)
 		{"name", same_text(old->name, new->name)},
 		{"dist", same_text(old->dist.name, new->dist.name)},
 		{"cookie_file", same_text(old->cookie_file, new->cookie_file)},
-		{"listen_address", same_text(old->listen_address, new->listen_address)},
+		{"listen_address", same_listen_addresses(old, new)},
 		{"listen_port", old->listen_port == new->listen_port},
-		{"epmd", old->no_epmd == new->no_epmd},
+		{"epmd", gc_config_epmd(old) == gc_config_epmd(new)},
+		{"dist_port", old->dist_port == new->dist_port},
 		{"tls", !old->tls == !new->tls}, /* on or off; its options take effect */
 		{"net_ticktime", old->net_ticktime_s == new->net_ticktime_s},
 	};

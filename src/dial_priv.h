@@ -31,7 +31,7 @@ struct gc_session {
 	enum gc_phase phase;
 	bool is_young, is_held, was_held, has_addr;
 	uint16_t port;
-	uint16_t stale_port; /* was refused: EPMD is asked instead */
+	struct gc_fail *wrong_port; /* what came of the port that was told: EPMD is asked instead */
 	union gc_addr addr;
 	struct gc_dial *dials;
 	struct gc_session *prev, *next; /* in the queue */

@@ -4,7 +4,6 @@
 
 #include "err.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -12,50 +11,32 @@
 /* Instances that never closed: their plugins may still run, so their memory stays. */
 static struct gc_discover *abandoned;
 
-static char *copy(const char *s)
-{
-	return s ? strdup(s) : NULL;
-}
-
-static bool copy_names(struct gc_discover *d)
-{
-	const struct gc_discover_config *c = &d->config;
-
-	d->owner = copy(c->owner);
-	d->cnode = copy(c->cnode);
-	d->basename = copy(c->owner);
-	if (d->basename)
-		d->basename[strcspn(d->basename, "@")] = '\0';
-	d->config.owner = d->owner;
-	d->config.cnode = d->cnode;
-	return (d->owner && d->basename) == (c->owner != NULL);
-}
-
 static void discover_free(struct gc_discover *d)
 {
-	free(d->owner);
-	free(d->cnode);
-	free(d->basename);
+	gc_where_deinit(&d->where);
 	free(d);
 }
 
 int gc_discover_create(const struct gc_discover_config *c, struct gc_discover **d_r)
 {
 	struct gc_discover *d = calloc(1, sizeof(*d));
-	const char *epmd = getenv("ERL_EPMD_PORT");
 
 	*d_r = NULL;
 	if (!d)
 		return GC_ENOMEM;
-	d->config = *c;
-	d->random = uv_hrtime() | 1;
-	(void)snprintf(d->epmd_port, sizeof(d->epmd_port), "%.5s", epmd && *epmd ? epmd : "4369");
-	gc_discover_host_init(d);
-	int rc = copy_names(d) ? gc_discover_mail_open(d) : GC_ENOMEM;
+	int rc = gc_where_init(&d->where, c->owner, c->cnode);
+	if (!rc)
+		rc = gc_mail_open(&d->mail, c->loop, gc_job_done, d);
 	if (rc) {
 		discover_free(d);
 		return rc;
 	}
+	d->where.mail_out = d->mail.out;
+	d->config = *c;
+	d->config.owner = d->where.owner;
+	d->config.cnode = d->where.cnode;
+	d->random = uv_hrtime() | 1;
+	gc_discover_host_init(d);
 	uv_idle_init(c->loop, &d->deliver);
 	uv_timer_init(c->loop, &d->close_timer);
 	d->deliver.data = d->close_timer.data = d;
@@ -139,7 +120,7 @@ void gc_discover_maybe_closed(struct gc_discover *d)
 		return;
 	uv_close((uv_handle_t *)&d->deliver, on_own_closed);
 	uv_close((uv_handle_t *)&d->close_timer, on_own_closed);
-	gc_discover_mail_close(d, on_own_closed);
+	gc_mail_close(&d->mail, d->n_abandoned > 0, on_own_closed);
 }
 
 static void on_close_timeout(uv_timer_t *timer)

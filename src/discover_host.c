@@ -1,14 +1,11 @@
-/* The services that a discovery plugin gets (struct gc_host); see discover_priv.h. Each call is
+/* The services that a discovery plugin gets besides those of host.c; see discover_priv.h. Each call is
  * judged before it touches anything: the handle must be live, the thread the right one. */
 #include "discover_priv.h"
 
 #include "err.h"
 #include "handle.h"
-#include "name.h"
 #include "utf8.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -27,7 +24,7 @@ struct gc_ask *gc_ask_create(struct gc_instance *inst, bool is_push)
 	ask->inst = inst;
 	ask->is_push = is_push;
 	ask->peers = gc_peerset_create(&rule);
-	ask->handle = ask->peers ? gc_handle_open(ask) : NULL;
+	ask->handle = ask->peers ? gc_handle_open(ask, GC_HANDLE_ASK) : NULL;
 	if (ask->handle)
 		return ask;
 	gc_ask_destroy(ask);
@@ -94,63 +91,11 @@ static struct gc_ask *find_ask(struct gc_request *handle)
 		gc_handle_set(handle, GC_HANDLE_WRONG_THREAD);
 		return NULL;
 	}
-	ask = gc_handle_find(handle);
+	ask = gc_handle_find(handle, GC_HANDLE_ASK);
 	return ask && !ask->is_blocking ? ask : NULL;
 }
 
 /* ---- services ---- */
-
-static void host_log(struct gc_instance *inst, int level, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void host_log(struct gc_instance *inst, int level, const char *fmt, ...)
-{
-	int known = level < GC_ERR ? GC_ERR : level > GC_DEBUG ? GC_DEBUG : level;
-	char line[1000];
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	if (gc_on_loop_thread())
-		gc_log((enum gc_log_level)known, inst->area, "%s", line);
-	else
-		gc_discover_mail_log(inst, known, line);
-}
-
-static const char *host_env(struct gc_instance *inst, enum gc_env what)
-{
-	const struct gc_discover *d = inst->d;
-
-	switch (what) {
-	case GC_ENV_OWNER:
-		return d->owner;
-	case GC_ENV_CNODE:
-		return d->cnode;
-	case GC_ENV_BASENAME:
-		return d->basename;
-	case GC_ENV_HOST:
-		return d->owner ? gc_name_host(d->owner) : d->cnode ? gc_name_host(d->cnode) : NULL;
-	case GC_ENV_EPMD_PORT:
-		return d->epmd_port;
-	}
-	return NULL;
-}
-
-static size_t host_count(struct gc_instance *inst, const char *option)
-{
-	return gc_settings_count(inst->settings, option);
-}
-
-static const char *host_str(struct gc_instance *inst, const char *option, size_t i)
-{
-	return gc_settings_str(inst->settings, option, i);
-}
-
-static int64_t host_num(struct gc_instance *inst, const char *option, size_t i)
-{
-	return gc_settings_num(inst->settings, option, i);
-}
 
 static int host_add_peer(struct gc_request *handle, const struct gc_peer *peer)
 {
@@ -190,7 +135,7 @@ static void host_finish(struct gc_request *handle, enum gc_quality quality, cons
 static struct gc_request *host_push(struct gc_instance *inst)
 {
 	if (!gc_on_loop_thread()) {
-		gc_discover_mail_log(inst, GC_ERR, "push() came from another thread: refused");
+		gc_facts_log(&inst->facts, GC_ERR, "push() came from another thread: refused");
 		return NULL;
 	}
 	if (inst->is_closing || inst->n_done >= GC_PUSH_QUEUE)
@@ -210,7 +155,7 @@ static void host_closed(struct gc_instance *inst)
 	if (gc_on_loop_thread())
 		gc_discover_plugin_closed(inst);
 	else
-		gc_discover_mail_log(inst, GC_ERR, "closed() came from another thread: refused");
+		gc_facts_log(&inst->facts, GC_ERR, "closed() came from another thread: refused");
 }
 
 static int host_may_reach(struct gc_instance *inst, const struct sockaddr *addr)
@@ -222,20 +167,14 @@ static int host_may_reach(struct gc_instance *inst, const struct sockaddr *addr)
 
 void gc_discover_host_init(struct gc_discover *d)
 {
-	d->host = (struct gc_host){
-	    .struct_size = sizeof(struct gc_host),
-	    .loop = d->config.loop,
-	    .log = host_log,
-	    .env = host_env,
-	    .count = host_count,
-	    .str = host_str,
-	    .num = host_num,
-	    .add_peer = host_add_peer,
-	    .set_ttl = host_set_ttl,
-	    .finish = host_finish,
-	    .push = host_push,
-	    .is_cancelled = host_is_cancelled,
-	    .closed = host_closed,
-	    .may_reach = host_may_reach,
-	};
+	struct gc_host *h = &d->host;
+
+	gc_host_init(h, d->config.loop);
+	h->add_peer = host_add_peer;
+	h->set_ttl = host_set_ttl;
+	h->finish = host_finish;
+	h->push = host_push;
+	h->is_cancelled = host_is_cancelled;
+	h->closed = host_closed;
+	h->may_reach = host_may_reach;
 }

@@ -30,7 +30,7 @@ static void instance_free(struct gc_instance *inst)
 	gc_instance_drop_done(inst, false);
 	gc_ask_destroy(inst->asked);
 	gc_ask_destroy(inst->pushing);
-	gc_settings_destroy(inst->settings);
+	gc_settings_destroy(inst->facts.settings);
 	gc_module_close(inst->module);
 	free(inst->basenames);
 	free(inst);
@@ -75,7 +75,7 @@ void gc_discover_plugin_closed(struct gc_instance *inst)
 	if (inst->magic != MAGIC || inst->is_closed || inst->is_abandoned)
 		return;
 	if (!inst->is_closing) {
-		gc_log(GC_LOG_ERROR, inst->area, "closed() came before close(): ignored");
+		gc_log(GC_LOG_ERROR, inst->facts.area, "closed() came before close(): ignored");
 		return;
 	}
 	instance_gone(inst);
@@ -111,7 +111,7 @@ void gc_discover_job_done(struct gc_instance *inst)
 
 void gc_instance_abandon(struct gc_instance *inst)
 {
-	gc_log(GC_LOG_ERROR, inst->area, "did not %s within %d ms: abandoned",
+	gc_log(GC_LOG_ERROR, inst->facts.area, "did not %s within %d ms: abandoned",
 	       inst->job ? "come back from refresh_blocking" : "close", GC_CLOSE_TIMEOUT_MS);
 	inst->is_abandoned = true;
 	inst->d->n_abandoned++;
@@ -122,8 +122,8 @@ void gc_instance_abandon(struct gc_instance *inst)
 
 static int set_basenames(struct gc_instance *inst, char *err, size_t err_len)
 {
-	size_t n = gc_settings_count(inst->settings, "node_basename");
-	const char *owners = inst->d->basename;
+	size_t n = gc_settings_count(inst->facts.settings, "node_basename");
+	const char *owners = inst->d->where.basename;
 
 	inst->basenames = calloc(n ? n : 1, sizeof(*inst->basenames));
 	if (!inst->basenames) {
@@ -131,7 +131,7 @@ static int set_basenames(struct gc_instance *inst, char *err, size_t err_len)
 		return GC_ENOMEM;
 	}
 	for (size_t i = 0; i < n; i++) {
-		const char *name = gc_settings_str(inst->settings, "node_basename", i);
+		const char *name = gc_settings_str(inst->facts.settings, "node_basename", i);
 		if (!gc_alive_ok(name, strlen(name))) {
 			(void)snprintf(err, err_len,
 				       "node_basename: \"%.60s\" cannot stand before '@'", name);
@@ -146,7 +146,7 @@ static int set_basenames(struct gc_instance *inst, char *err, size_t err_len)
 
 static int set_name(struct gc_instance *inst, char *err, size_t err_len)
 {
-	const char *given = gc_settings_str(inst->settings, "name", 0);
+	const char *given = gc_settings_str(inst->facts.settings, "name", 0);
 	const char *plugin = inst->module->plugin->name;
 
 	(void)snprintf(inst->name, sizeof(inst->name), "%s", given ? given : plugin);
@@ -157,7 +157,7 @@ static int set_name(struct gc_instance *inst, char *err, size_t err_len)
 			       inst->name[0] ? "taken by another instance" : "no name");
 		return GC_EINVAL;
 	}
-	(void)snprintf(inst->area, sizeof(inst->area), "discover %s", inst->name);
+	(void)snprintf(inst->facts.area, sizeof(inst->facts.area), "discover %s", inst->name);
 	return 0;
 }
 
@@ -165,7 +165,7 @@ static int configure(struct gc_instance *inst, const char *preset, const struct 
 		     char *err, size_t err_len)
 {
 	int rc = gc_settings_create(inst->module->plugin->options, common, preset, opts,
-				    &inst->settings, err, err_len);
+				    &inst->facts.settings, err, err_len);
 
 	if (!rc)
 		rc = set_basenames(inst, err, err_len);
@@ -173,9 +173,9 @@ static int configure(struct gc_instance *inst, const char *preset, const struct 
 		rc = set_name(inst, err, err_len);
 	if (rc)
 		return rc;
-	int64_t interval = gc_settings_num(inst->settings, "refresh_interval_ms", 0);
-	inst->timeout_ms = (uint64_t)gc_settings_num(inst->settings, "timeout_ms", 0);
-	if (gc_settings_count(inst->settings, "refresh_interval_ms") == 0)
+	int64_t interval = gc_settings_num(inst->facts.settings, "refresh_interval_ms", 0);
+	inst->timeout_ms = (uint64_t)gc_settings_num(inst->facts.settings, "timeout_ms", 0);
+	if (gc_settings_count(inst->facts.settings, "refresh_interval_ms") == 0)
 		inst->interval_ms = inst->d->config.refresh_interval_ms;
 	else
 		inst->interval_ms = interval == GC_INFINITY ? UINT64_MAX : (uint64_t)interval;
@@ -231,6 +231,7 @@ int gc_discover_add(struct gc_discover *d, const struct gc_plugin_path *path, co
 	}
 	inst->magic = MAGIC;
 	inst->d = d;
+	inst->facts.where = &d->where;
 	int rc = open_module(inst, path, canonical, why, sizeof(why));
 	if (!rc)
 		rc = configure(inst, preset, opts, why, sizeof(why));

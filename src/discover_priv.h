@@ -1,7 +1,6 @@
 /* Between the parts of the discovery manager: discover.c (all instances),
  * discover_instance.c (one), discover_round.c (its questions and answers), discover_host.c
- * (services for plugins), discover_thread.c (blocking plugins, and the way home from other
- * threads), discover_report.c.
+ * (services for plugins), discover_thread.c (blocking plugins), discover_report.c.
  *
  * An instance is in one of three states; closing is apart from them.
  *
@@ -17,6 +16,7 @@
 #define GC_DISCOVER_PRIV_H
 
 #include "discover.h"
+#include "host.h"
 #include "log.h"
 #include "peerset.h"
 
@@ -43,12 +43,12 @@ enum gc_instance_state { GC_IDLE, GC_ASKED, GC_OVERDUE };
 struct gc_job; /* a question on its thread */
 
 struct gc_instance {
+	struct gc_facts facts;
 	uint32_t magic;
 	struct gc_discover *d;
 	struct gc_module *module;
-	struct gc_settings *settings;
-	char name[64], area[80]; /* "dns-2", "discover dns-2" */
-	void *self;		 /* the plugin's */
+	char name[64]; /* "dns-2" */
+	void *self;    /* the plugin's */
 	const char **basenames;
 	size_t n_basenames;
 	uint64_t interval_ms; /* UINT64_MAX: once */
@@ -77,14 +77,12 @@ struct gc_instance {
 struct gc_discover {
 	struct gc_discover_config config;
 	struct gc_host host;
-	char *owner, *cnode, *basename;
-	char epmd_port[8];
+	struct gc_where where;
+	struct gc_mail mail;
 	struct gc_instance *instances;
 	uint64_t random; /* state of the jitter */
 	uv_idle_t deliver;
 	uv_timer_t close_timer;
-	uv_poll_t mail; /* messages of other threads */
-	int mail_in, mail_out;
 	unsigned open_handles; /* of our own */
 	size_t n_abandoned;
 	bool is_started, is_closing;
@@ -123,16 +121,11 @@ void gc_ask_destroy(struct gc_ask *ask); /* its handle, too; NULL is fine */
 void gc_ask_result(struct gc_ask *ask, enum gc_quality quality, const char *reason);
 
 /* ---- discover_thread.c ---- */
-/* True on the thread that has the loop. */
-bool gc_on_loop_thread(void);
 /* On a worker: the ask it works for; else NULL. */
 struct gc_ask *gc_thread_ask(void);
-int gc_discover_mail_open(struct gc_discover *d);
-/* Ends reading. Threads that are left may still write, to nobody. */
-void gc_discover_mail_close(struct gc_discover *d, uv_close_cb closed);
 /* Runs refresh_blocking for inst->asked. 0, or GC_ENOMEM, GC_EIO. */
 int gc_job_start(struct gc_instance *inst);
-/* (any thread) One log line from elsewhere. */
-void gc_discover_mail_log(struct gc_instance *inst, int level, const char *line);
+/* A thread has sent its job home. */
+void gc_job_done(void *discover, void *job);
 
 #endif

@@ -62,7 +62,7 @@ static void put_instance(const struct gc_instance *inst, struct gc_buf *etf)
 	put_uint(etf, "pushes", inst->pushes);
 	put_uint(etf, "errors", inst->errors);
 	gc_etf_put_atom(etf, "options");
-	gc_settings_put(inst->settings, etf);
+	gc_settings_put(inst->facts.settings, etf);
 }
 
 void gc_discover_put(const struct gc_discover *d, struct gc_buf *etf)

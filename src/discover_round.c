@@ -28,11 +28,11 @@ static void note_answer(struct gc_instance *inst, const struct gc_answer *a)
 		       a->reason ? a->reason : "");
 	if (a->quality == GC_ERROR) {
 		inst->errors++;
-		gc_trouble_log(&inst->no_answer, now, GC_LOG_WARNING, inst->area, "no answer: %s",
+		gc_trouble_log(&inst->no_answer, now, GC_LOG_WARNING, inst->facts.area, "no answer: %s",
 			       inst->last_reason);
 		return;
 	}
-	gc_trouble_over(&inst->no_answer, now, inst->area, "it answers again");
+	gc_trouble_over(&inst->no_answer, now, inst->facts.area, "it answers again");
 	inst->was_good = true;
 	inst->last_n = a->n;
 	inst->last_ttl_s = a->ttl_s;
@@ -43,11 +43,11 @@ static void note_rejected(struct gc_instance *inst, const struct gc_ask *ask, ui
 	uint64_t now = uv_now(inst->d->config.loop);
 
 	if (rejected)
-		gc_trouble_log(&inst->not_taken, now, GC_LOG_WARNING, inst->area,
+		gc_trouble_log(&inst->not_taken, now, GC_LOG_WARNING, inst->facts.area,
 			       "%u peers not taken, the first: %s", rejected,
 			       gc_peerset_first_rejected(ask->peers));
 	else if (ask->quality != GC_ERROR)
-		gc_trouble_over(&inst->not_taken, now, inst->area, "all peers are taken");
+		gc_trouble_over(&inst->not_taken, now, inst->facts.area, "all peers are taken");
 }
 
 static void deliver(struct gc_instance *inst, struct gc_ask *ask)
@@ -161,7 +161,7 @@ static void answer_error(struct gc_instance *inst, const char *reason)
 
 	inst->failures++;
 	if (!ask) {
-		gc_log(GC_LOG_ERROR, inst->area, "%s, and out of memory", reason);
+		gc_log(GC_LOG_ERROR, inst->facts.area, "%s, and out of memory", reason);
 		return;
 	}
 	gc_ask_result(ask, GC_ERROR, reason);

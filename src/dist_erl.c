@@ -1,39 +1,17 @@
 /* The dist backend `erl`, the default with an owner: the owner's own distribution. It joins by
- * net_kernel:connect_node/1 on the owner, and sees membership through a small watcher process there, which
- * sends its nodes() first and then every nodeup and nodedown with its reason. The watcher is Erlang
- * source (below), parsed and run by the owner itself, so a release needs no code of ours.
+ * net_kernel:connect_node/1 on the owner, and sees membership through a small watcher process there
+ * (dist_erl_watcher.c).
  *
  * One stream carries everything the watcher says, so a later word is never overtaken by an earlier one:
  * that is why `members` asks the watcher too, and why a join is done only when the watcher has seen it. */
 #define GC_PLUGIN_ENTRY gc_plugin_entry_erl
-#include <gen_cluster/gc_plugin.h>
-#include "etf.h"
+#include "dist_erl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
 #include <utlist.h>
-
-#define CALL_TIMEOUT_MS 12000 /* beyond net_setuptime (7 s), within the host's deadline */
-
-/* The loop has the C-node as argument Gc. It ends with our link to the owner. */
-static const char watcher_source[] =
-	"ok = net_kernel:monitor_nodes(true, [nodedown_reason]),"
-	"true = erlang:monitor_node(node(Gc), true),"
-	"Gc ! {watching, self(), nodes()},"
-	"Loop = fun Loop() ->"
-	"  receive"
-	"    {nodeup, N, _} -> Gc ! {up, N}, Loop();"
-	"    {nodedown, N, Info} ->"
-	"      R = case lists:keyfind(nodedown_reason, 1, Info) of"
-	"            {_, A} when is_atom(A) -> A; _ -> connection_closed end,"
-	"      Gc ! {down, N, R}, Loop();"
-	"    {nodedown, N} when N =:= node(Gc) -> ok;"
-	"    poll -> Gc ! {watching, self(), nodes()}, Loop();"
-	"    _ -> Loop()"
-	"  end end,"
-	"Loop().";
 
 struct node { /* one that the owner is connected to */
 	char *name;
@@ -58,7 +36,7 @@ struct erl {
 	struct node *nodes;
 	struct join *joins;
 	struct gc_request *members; /* asked, not yet answered */
-	struct gc_buf watcher;	    /* its pid; empty until it has spoken */
+	struct gc_erl_watcher watcher;
 	bool is_up;
 };
 
@@ -147,8 +125,7 @@ static void on_watching(struct erl *e, const struct gc_term *pid, const struct g
 
 	if (pid->type != GC_TERM_PID || !pid->raw || nodes->type != GC_TERM_LIST)
 		return;
-	gc_buf_reset(&e->watcher);
-	gc_buf_put(&e->watcher, pid->raw, pid->raw_len);
+	gc_erl_watcher_is(&e->watcher, (struct gc_span){pid->raw, pid->raw_len});
 	HASH_ITER(hh, e->nodes, n, tmp)
 		n->seen = false;
 	for (size_t i = 0; i < nodes->n_items; i++)
@@ -209,124 +186,13 @@ static void erl_on_message(void *self, const void *term, size_t len)
 	gc_arena_destroy(arena);
 }
 
-/* ---- starting the watcher: scan, parse, run, each on the owner ---- */
-
-static void trouble(struct erl *e, const char *what, const char *reason)
-{
-	e->host->log(e->inst, GC_WARNING, "the owner cannot be watched: %s: %s", what,
-		     reason ? reason : "unexpected answer");
-	if (e->members)
-		e->host->finish(e->members, GC_ERROR, "the owner cannot be watched");
-	e->members = NULL;
-}
-
-/* The element of a successful {ok, X, ..} answer, or NULL. Lives in arena. */
-static const struct gc_term *ok_value(struct gc_arena *arena, const void *term, size_t len)
-{
-	const struct gc_term *t;
-
-	if (!arena || gc_etf_decode(arena, term, len, &t) != 0 ||
-	    !gc_term_is_tuple(t, SIZE_MAX, "ok") || t->n_items < 2)
-		return NULL;
-	return t->items[1];
-}
-
-/* Module:Function([Value]) or, with bindings, Function([Value, Bindings]). */
-static void put_args(struct gc_buf *b, const struct gc_term *value)
-{
-	gc_etf_put_list(b, 1);
-	gc_etf_put_term(b, value);
-	gc_etf_put_nil(b);
-}
-
-/* [Exprs, [{'Gc', MailboxPid}]] */
-static void put_run_args(struct erl *e, struct gc_buf *b, const struct gc_term *exprs)
-{
-	uint8_t pid[300];
-	size_t len = e->host->mailbox(e->inst, pid, sizeof(pid));
-
-	gc_etf_put_list(b, 2);
-	gc_etf_put_term(b, exprs);
-	gc_etf_put_list(b, 1);
-	gc_etf_put_tuple(b, 2);
-	gc_etf_put_atom(b, "Gc");
-	gc_etf_put_raw(b, (struct gc_span){pid, len});
-	gc_etf_put_nil(b);
-	gc_etf_put_nil(b);
-	b->failed |= len == 0;
-}
-
-static void on_parsed(void *arg, int err, const char *reason, const void *term, size_t len)
-{
-	struct erl *e = arg;
-	struct gc_arena *arena = gc_arena_create(1 << 20);
-	const struct gc_term *exprs = err ? NULL : ok_value(arena, term, len);
-	struct gc_buf args = {0};
-
-	if (exprs)
-		put_run_args(e, &args, exprs);
-	if (!exprs || args.failed ||
-	    e->host->cast_owner(e->inst, "erl_eval", "exprs", args.data, args.len) != 0)
-		trouble(e, "erl_parse", reason);
-	gc_buf_deinit(&args);
-	gc_arena_destroy(arena);
-}
-
-static void on_scanned(void *arg, int err, const char *reason, const void *term, size_t len)
-{
-	struct erl *e = arg;
-	struct gc_arena *arena = gc_arena_create(1 << 20);
-	const struct gc_term *tokens = err ? NULL : ok_value(arena, term, len);
-	struct gc_buf args = {0};
-
-	if (tokens)
-		put_args(&args, tokens);
-	if (!tokens || args.failed ||
-	    e->host->call_owner(e->inst, "erl_parse", "parse_exprs", args.data, args.len,
-				CALL_TIMEOUT_MS, on_parsed, e) != 0)
-		trouble(e, "erl_scan", reason);
-	gc_buf_deinit(&args);
-	gc_arena_destroy(arena);
-}
-
-/* A silent one must not speak up beside its successor. */
-static void stop_watcher(struct erl *e)
-{
-	struct gc_buf args = {0};
-
-	if (e->watcher.len > 0) {
-		gc_etf_put_list(&args, 2);
-		gc_etf_put_raw(&args, (struct gc_span){e->watcher.data, e->watcher.len});
-		gc_etf_put_atom(&args, "kill");
-		gc_etf_put_nil(&args);
-		if (!args.failed)
-			(void)e->host->cast_owner(e->inst, "erlang", "exit", args.data, args.len);
-		gc_buf_deinit(&args);
-	}
-	gc_buf_reset(&e->watcher);
-}
-
-static void start_watcher(struct erl *e)
-{
-	struct gc_buf args = {0};
-
-	stop_watcher(e);
-	gc_etf_put_list(&args, 1);
-	gc_etf_put_string(&args, watcher_source);
-	gc_etf_put_nil(&args);
-	if (args.failed || e->host->call_owner(e->inst, "erl_scan", "string", args.data, args.len,
-					       CALL_TIMEOUT_MS, on_scanned, e) != 0)
-		trouble(e, "erl_scan", "not sent");
-	gc_buf_deinit(&args);
-}
-
 static void erl_on_owner(void *self, int up)
 {
 	struct erl *e = self;
 	struct join *j, *tmp;
 
 	e->is_up = up != 0;
-	gc_buf_reset(&e->watcher); /* it ended with the link */
+	gc_erl_watcher_forget(&e->watcher);
 	forget_nodes(e, false);
 	LL_FOREACH_SAFE(e->joins, j, tmp)
 		end_join(e, j, "the connection to the owner is down");
@@ -335,7 +201,7 @@ static void erl_on_owner(void *self, int up)
 		e->members = NULL;
 	}
 	if (up)
-		start_watcher(e);
+		gc_erl_watcher_start(&e->watcher);
 }
 
 /* ---- what the host asks ---- */
@@ -344,23 +210,12 @@ static void erl_on_owner(void *self, int up)
 static int erl_members(void *self, struct gc_request *req)
 {
 	struct erl *e = self;
-	struct gc_buf args = {0};
-	int rc = 0;
 
 	e->members = req;
-	if (e->watcher.len == 0)
+	if (gc_erl_watcher_ask(&e->watcher) >= 0)
 		return 0;
-	gc_etf_put_list(&args, 2);
-	gc_etf_put_raw(&args, (struct gc_span){e->watcher.data, e->watcher.len});
-	gc_etf_put_atom(&args, "poll");
-	gc_etf_put_nil(&args);
-	if (args.failed ||
-	    e->host->cast_owner(e->inst, "erlang", "send", args.data, args.len) != 0)
-		rc = -1;
-	gc_buf_deinit(&args);
-	if (rc)
-		e->members = NULL;
-	return rc;
+	e->members = NULL;
+	return -1;
 }
 
 static void erl_cancel(void *self, struct gc_request *req)
@@ -376,7 +231,7 @@ static void erl_cancel(void *self, struct gc_request *req)
 	e->members = NULL;
 	e->host->finish(req, GC_ERROR, "the watcher on the owner is silent");
 	if (e->is_up)
-		start_watcher(e);
+		gc_erl_watcher_start(&e->watcher);
 }
 
 static void on_connected(void *arg, int err, const char *reason, const void *term, size_t len)
@@ -419,7 +274,7 @@ static int ask_owner(struct erl *e, struct gc_request *req, const char *node)
 	put_node_args(&args, node);
 	if (!args.failed)
 		rc = e->host->call_owner(e->inst, "net_kernel", "connect_node", args.data,
-					 args.len, CALL_TIMEOUT_MS, on_connected, asked);
+					 args.len, GC_ERL_CALL_TIMEOUT_MS, on_connected, asked);
 	gc_buf_deinit(&args);
 	if (rc != 0)
 		free(asked);
@@ -459,6 +314,15 @@ static int erl_disconnect(void *self, struct gc_request *req, const struct gc_pe
 	return rc == 0 ? 0 : -1;
 }
 
+static void on_unwatchable(void *arg)
+{
+	struct erl *e = arg;
+
+	if (e->members)
+		e->host->finish(e->members, GC_ERROR, "the owner cannot be watched");
+	e->members = NULL;
+}
+
 static int erl_create(const struct gc_host *host, struct gc_instance *inst, void **self_r,
 		      char *err, size_t err_len)
 {
@@ -468,8 +332,10 @@ static int erl_create(const struct gc_host *host, struct gc_instance *inst, void
 		(void)snprintf(err, err_len, "out of memory");
 		return -1;
 	}
-	e->host = host;
-	e->inst = inst;
+	e->host = e->watcher.host = host;
+	e->inst = e->watcher.inst = inst;
+	e->watcher.failed = on_unwatchable;
+	e->watcher.arg = e;
 	*self_r = e;
 	return 0;
 }
@@ -482,7 +348,7 @@ static void erl_close(void *self)
 	forget_nodes(e, false);
 	LL_FOREACH_SAFE(e->joins, j, tmp)
 		free(j);
-	gc_buf_deinit(&e->watcher);
+	gc_buf_deinit(&e->watcher.pid);
 	e->host->closed(e->inst);
 	free(e);
 }

@@ -47,17 +47,18 @@
 	X(GC_EBUDGET, -36, "max_peers", "more peers than max_peers")                               \
 	X(GC_EREFLECTED, -37, "reflected_challenge", "it sent us a challenge of our own")          \
 	X(GC_EOUTSIDE, -38, "address_not_allowed", "the address is outside of what allow permits") \
-	X(GC_ETLSEXPIRED, -39, "tls_certificate_expired", "a certificate has expired")             \
-	X(GC_ETLSNOTYET, -40, "tls_certificate_not_yet_valid", "a certificate is not valid yet")   \
-	X(GC_ETLSHOST, -41, "tls_hostname_mismatch", "the certificate is for another host")        \
-	X(GC_ETLSUNKNOWNCA, -42, "tls_unknown_ca", "nobody trusted vouches for the certificate")   \
-	X(GC_ETLSREVOKED, -43, "tls_certificate_revoked", "the certificate has been revoked")      \
-	X(GC_ETLSNOCERT, -44, "tls_certificate_required", "a certificate is needed")               \
-	X(GC_ETLSBADCERT, -45, "tls_bad_certificate", "the certificate is not accepted")           \
-	X(GC_ETLSVERSION, -46, "tls_protocol_version", "no version of TLS in common")              \
-	X(GC_ETLSHANDSHAKE, -47, "tls_handshake_failure", "nothing both sides accept")             \
-	X(GC_ENOTTLS, -48, "tls_not_tls", "the other side does not speak TLS")                     \
-	X(GC_EPEERTLS, -49, "tls_peer_is_tls", "the other side speaks TLS, and we do not")
+	X(GC_ENOPORT, -39, "no_port", "its port is not known and EPMD is not to be asked")          \
+	X(GC_ETLSEXPIRED, -40, "tls_certificate_expired", "a certificate has expired")             \
+	X(GC_ETLSNOTYET, -41, "tls_certificate_not_yet_valid", "a certificate is not valid yet")   \
+	X(GC_ETLSHOST, -42, "tls_hostname_mismatch", "the certificate is for another host")        \
+	X(GC_ETLSUNKNOWNCA, -43, "tls_unknown_ca", "nobody trusted vouches for the certificate")   \
+	X(GC_ETLSREVOKED, -44, "tls_certificate_revoked", "the certificate has been revoked")      \
+	X(GC_ETLSNOCERT, -45, "tls_certificate_required", "a certificate is needed")               \
+	X(GC_ETLSBADCERT, -46, "tls_bad_certificate", "the certificate is not accepted")           \
+	X(GC_ETLSVERSION, -47, "tls_protocol_version", "no version of TLS in common")              \
+	X(GC_ETLSHANDSHAKE, -48, "tls_handshake_failure", "nothing both sides accept")             \
+	X(GC_ENOTTLS, -49, "tls_not_tls", "the other side does not speak TLS")                     \
+	X(GC_EPEERTLS, -50, "tls_peer_is_tls", "the other side speaks TLS, and we do not")
 
 enum gc_err {
 #define GC_ERR_ENUM(code, number, atom, text) code = number,

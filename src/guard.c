@@ -220,7 +220,7 @@ int gc_guard_patch_name(uint8_t *packet, size_t len, unsigned header, uint32_t c
 	struct gc_hs_name n;
 	uint64_t flags;
 
-	if (len <= header || gc_hs_parse_name(packet + header, len - header, &n) != 0)
+	if (len <= header || gc_hs_parse_name(packet + header, len - header, &n) != 0 || n.is_v5)
 		return GC_EPROTO;
 	flags = (n.flags | GC_DFLAGS_ADDED) & ~GC_DFLAGS_NEVER;
 	for (unsigned i = 0; i < 8; i++)

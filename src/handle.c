@@ -20,6 +20,7 @@
 struct place {
 	_Atomic uint64_t state; /* generation << FLAG_BITS | LIVE | flags */
 	void *object;
+	enum gc_handle_kind kind;
 	uint32_t next_free; /* place number + 1; 0: none */
 };
 
@@ -72,7 +73,7 @@ static bool add_chunk(void)
 	return true;
 }
 
-struct gc_request *gc_handle_open(void *object)
+struct gc_request *gc_handle_open(void *object, enum gc_handle_kind kind)
 {
 	if (!first_free && !add_chunk())
 		return NULL;
@@ -85,16 +86,17 @@ struct gc_request *gc_handle_open(void *object)
 		last_free = 0;
 	uint64_t generation = ((atomic_load(&p->state) >> FLAG_BITS) + 1) & GENERATION_MASK;
 	p->object = object;
+	p->kind = kind;
 	atomic_store(&p->state, generation << FLAG_BITS | LIVE);
 	return (struct gc_request *)((((uintptr_t)generation << PLACE_BITS) | number) << 1 | 1u);
 }
 
-void *gc_handle_find(struct gc_request *handle)
+void *gc_handle_find(struct gc_request *handle, enum gc_handle_kind kind)
 {
 	uint64_t state;
 	struct place *p = find(handle, &state);
 
-	return p ? p->object : NULL;
+	return p && p->kind == kind ? p->object : NULL;
 }
 
 void gc_handle_close(struct gc_request *handle)

@@ -10,15 +10,17 @@
 
 struct gc_request;
 
+enum gc_handle_kind { GC_HANDLE_ASK, GC_HANDLE_DIST }; /* whose object: discovery's, the dist host's */
+
 enum gc_handle_flag {
 	GC_HANDLE_CANCELLED = 1,   /* nobody waits for the answer any more */
 	GC_HANDLE_WRONG_THREAD = 2 /* it was used from a thread that must not */
 };
 
 /* A live handle for object; NULL: out of memory or of places. */
-struct gc_request *gc_handle_open(void *object);
-/* Its object, or NULL if it is over (or never was). */
-void *gc_handle_find(struct gc_request *handle);
+struct gc_request *gc_handle_open(void *object, enum gc_handle_kind kind);
+/* Its object, or NULL if it is over, never was, or is of another kind. */
+void *gc_handle_find(struct gc_request *handle, enum gc_handle_kind kind);
 /* Ends it. */
 void gc_handle_close(struct gc_request *handle);
 /* (any thread) Sets a flag on a live one. */

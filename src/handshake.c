@@ -118,9 +118,33 @@ static int parse_n(const uint8_t *p, size_t len, bool has_challenge, struct gc_h
 	return r.failed || tag != 'N' ? GC_EPROTO : 0;
 }
 
+/* 'n' 5 flags name: the name is what is left. */
+static int parse_v5_name(const uint8_t *p, size_t len, struct gc_hs_name *n_r)
+{
+	struct gc_reader r = gc_reader(p, len);
+
+	*n_r = (struct gc_hs_name){.is_v5 = true};
+	(void)gc_read_u8(&r);
+	(void)gc_read_u16(&r); /* 5; what it can do is in the flags */
+	n_r->flags = expand(gc_read_u32(&r));
+	n_r->name_len = r.len;
+	n_r->name = (const char *)gc_read_bytes(&r, n_r->name_len);
+	return r.failed ? GC_EPROTO : 0;
+}
+
 int gc_hs_parse_name(const uint8_t *p, size_t len, struct gc_hs_name *n_r)
 {
-	return parse_n(p, len, false, n_r);
+	return len > 0 && p[0] == 'n' ? parse_v5_name(p, len, n_r) : parse_n(p, len, false, n_r);
+}
+
+int gc_hs_parse_complement(const uint8_t *p, size_t len, uint64_t *flags_r, uint32_t *creation_r)
+{
+	struct gc_reader r = gc_reader(p, len);
+	uint8_t tag = gc_read_u8(&r);
+
+	*flags_r = (uint64_t)gc_read_u32(&r) << 32;
+	*creation_r = gc_read_u32(&r);
+	return r.failed || r.len != 0 || tag != 'c' ? GC_EPROTO : 0;
 }
 
 int gc_hs_parse_challenge(const uint8_t *p, size_t len, struct gc_hs_name *n_r)

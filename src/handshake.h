@@ -9,6 +9,15 @@
  *   'r' challenge digest           ------>
  *                                  <------    'a' digest
  *
+ * A dialler that does not know whether we speak version 6 begins in the words of version 5, and says the rest
+ * when it has seen our 'N'. OTP 23 and 24 do that if EPMD, or what stands in its place (-erl_epmd_port, an
+ * -epmd_module), says 5; OTP 25 never does.
+ *
+ *   'n' 5 flags name               ------>
+ *                                  <------    's' and 'N' as above
+ *   'c' flags(high) creation       ------>
+ *   'r' challenge digest           ------>    and so on
+ *
  * Each is preceded by its length, 2 bytes on TCP, 4 bytes on TLS ("header" below). */
 #ifndef GC_HANDSHAKE_H
 #define GC_HANDSHAKE_H
@@ -80,8 +89,9 @@ enum gc_hs_status {
 	GC_HS_FALSE,
 };
 
-/* 'N', from the dialler (challenge unused) or from the acceptor. */
+/* 'N', from the dialler (challenge unused) or from the acceptor; or 'n' from the dialler. */
 struct gc_hs_name {
+	bool is_v5; /* 'n': high flags and creation come with the complement */
 	uint64_t flags; /* with MANDATORY_25_DIGEST expanded to what it stands for */
 	uint32_t challenge, creation;
 	const char *name; /* latin1, not terminated, not checked; inside the packet */
@@ -104,6 +114,8 @@ void gc_hs_put_ack(struct gc_buf *b, unsigned header, const uint8_t digest[GC_HS
 int gc_hs_frame(const uint8_t *p, size_t len, unsigned header);
 /* These take a body, without header: 0 or GC_EPROTO. */
 int gc_hs_parse_name(const uint8_t *p, size_t len, struct gc_hs_name *n_r);
+/* *flags_r: the high half, in its place. */
+int gc_hs_parse_complement(const uint8_t *p, size_t len, uint64_t *flags_r, uint32_t *creation_r);
 int gc_hs_parse_challenge(const uint8_t *p, size_t len, struct gc_hs_name *n_r);
 int gc_hs_parse_status(const uint8_t *p, size_t len, enum gc_hs_status *s_r);
 int gc_hs_parse_reply(const uint8_t *p, size_t len, uint32_t *challenge_r,

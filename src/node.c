@@ -129,36 +129,6 @@ static void on_prepare(uv_prepare_t *prepare)
 		n->stats.loop_max_ms = busy_ms;
 }
 
-static int bind_to(struct gc_node *n, const char *literal)
-{
-	union gc_addr addr;
-
-	if (!gc_addr_parse(&addr, literal, n->c.listen_port))
-		return UV_EINVAL;
-	return uv_tcp_bind(&n->listener, &addr.sa, 0);
-}
-
-/* An IPv6 socket takes IPv4 as well, unless this host has no IPv6. */
-static int listen_on(struct gc_node *n, const char *address)
-{
-	int err = bind_to(n, address ? address : "::");
-
-	if (err && err != UV_EADDRINUSE && !address)
-		err = bind_to(n, "0.0.0.0");
-	return err ? err : uv_listen((uv_stream_t *)&n->listener, SOMAXCONN,
-				     gc_accept_on_connection);
-}
-
-static void find_port(struct gc_node *n)
-{
-	union gc_addr addr = {0};
-	int len = sizeof(addr);
-
-	if (uv_tcp_getsockname(&n->listener, &addr.sa, &len) == 0)
-		n->port = ntohs(addr.sa.sa_family == AF_INET6 ? addr.in6.sin6_port
-							      : addr.in.sin_port);
-}
-
 static void on_handle_closed(uv_handle_t *h);
 static void on_timers_closed(void *arg);
 
@@ -166,11 +136,11 @@ static int open_handles(struct gc_node *n)
 {
 	uv_loop_t *loop = n->c.loop;
 
-	if (gc_timers_init(&n->timers, loop) != 0 || uv_tcp_init(loop, &n->listener) != 0 ||
-	    uv_check_init(loop, &n->check) != 0 || uv_prepare_init(loop, &n->prepare) != 0)
+	if (gc_timers_init(&n->timers, loop) != 0 || uv_check_init(loop, &n->check) != 0 ||
+	    uv_prepare_init(loop, &n->prepare) != 0)
 		return GC_EIO;
-	n->n_handles = 4;
-	n->listener.data = n->check.data = n->prepare.data = n;
+	n->n_handles = 3;
+	n->check.data = n->prepare.data = n;
 	(void)uv_check_start(&n->check, on_check);
 	(void)uv_prepare_start(&n->prepare, on_prepare);
 	return 0;
@@ -180,7 +150,8 @@ static int open_handles(struct gc_node *n)
 static int copy_config(struct gc_node *n, const struct gc_node_config *c, char *err, size_t err_len)
 {
 	n->c = *c;
-	n->c.name = n->c.cookie = n->c.listen_address = NULL;
+	n->c.name = n->c.cookie = NULL;
+	n->c.listen_addresses = NULL;
 	n->c.allow = NULL;
 	n->c.tls = NULL;
 	if (n->c.net_ticktime_s == 0)
@@ -243,7 +214,7 @@ static void node_free(struct gc_node *n)
 	free(n);
 }
 
-static int start(struct gc_node *n, const char *address, char *err, size_t err_len)
+static int start(struct gc_node *n, const struct gc_node_config *c, char *err, size_t err_len)
 {
 	int code = gc_transport_create(n->name, n->secret->cookie, n->creation, &n->secret->cnode,
 				       &n->transport);
@@ -252,14 +223,9 @@ static int start(struct gc_node *n, const char *address, char *err, size_t err_l
 		(void)snprintf(err, err_len, "%s: ei does not take this name or cookie", n->name);
 		return code;
 	}
-	code = listen_on(n, address);
-	if (code != 0) {
-		(void)snprintf(err, err_len, "cannot listen on %s port %u: %s",
-			       address ? address : "any address", n->c.listen_port,
-			       uv_strerror(code));
-		return gc_err_from_uv(code);
-	}
-	find_port(n);
+	code = gc_listen_start(n, c->listen_addresses, c->n_listen_addresses, err, err_len);
+	if (code != 0)
+		return code;
 	code = gc_node_register(n);
 	if (code != 0)
 		(void)snprintf(err, err_len, "out of memory");
@@ -288,7 +254,7 @@ int gc_node_create(const struct gc_node_config *c, struct gc_node **node_r, char
 		node_free(n);
 		return code;
 	}
-	code = start(n, c->listen_address, err, err_len);
+	code = start(n, c, err, err_len);
 	if (code == 0)
 		*node_r = n;
 	else
@@ -298,7 +264,7 @@ int gc_node_create(const struct gc_node_config *c, struct gc_node **node_r, char
 
 /* ---- close ---- */
 
-static void on_handle_gone(struct gc_node *n)
+void gc_node_handle_gone(struct gc_node *n)
 {
 	void (*closed)(void *) = n->closed;
 	void *arg = n->closed_arg;
@@ -312,12 +278,12 @@ static void on_handle_gone(struct gc_node *n)
 
 static void on_handle_closed(uv_handle_t *h)
 {
-	on_handle_gone(h->data);
+	gc_node_handle_gone(h->data);
 }
 
 static void on_timers_closed(void *arg)
 {
-	on_handle_gone(arg);
+	gc_node_handle_gone(arg);
 }
 
 /* The last connection has gone: now the handles they needed. */
@@ -370,7 +336,7 @@ void gc_node_close(struct gc_node *n, uint64_t flush_ms, void (*closed)(void *ar
 	n->reg = NULL;
 	gc_timer_clear(&n->timers, &n->epmd_timer);
 	gc_timer_clear(&n->timers, &n->pump_timer);
-	uv_close((uv_handle_t *)&n->listener, on_handle_closed);
+	gc_listen_close(n);
 	gc_dial_close_all(n);
 	gc_accept_close_all(n);
 	n->n_conns++; /* held while we look */

@@ -29,10 +29,11 @@ struct gc_node_config {
 	uv_loop_t *loop;
 	const char *name;   /* valid; copied */
 	const char *cookie; /* copied into memory that is locked, not dumped, and wiped at the end */
-	const char *listen_address; /* NULL: all, dual stack */
-	uint16_t listen_port;	    /* 0: any */
+	const char *const *listen_addresses; /* numeric; borrowed for the call */
+	size_t n_listen_addresses;	     /* 0: every address, dual stack */
+	uint16_t listen_port;	    /* 0: any; one for all addresses */
 	bool no_epmd;		    /* neither register nor ask; ports come from peers or dist_port */
-	uint16_t dist_port;	    /* the port of peers when no_epmd and nothing better is known */
+	uint16_t dist_port;	    /* of peers that come without one; 0: EPMD knows */
 	uint32_t net_ticktime_s;    /* 0: 60 */
 	size_t max_frame;	    /* 0: 1 MiB; larger frames close the link */
 	size_t max_queue;	    /* 0: 4 MiB; unsent bytes beyond this close the link (GC_EOVERLOAD) */

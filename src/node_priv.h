@@ -106,6 +106,7 @@ struct gc_secret {
 };
 
 struct gc_accept;
+struct gc_listener;
 struct gc_session;
 struct gc_epmd_host;
 struct gc_node {
@@ -116,9 +117,8 @@ struct gc_node {
 	uint32_t creation;
 	bool is_creation_fixed, is_closing, is_registered;
 	bool is_ready; /* to dial and accept: EPMD has answered once, or has had its time */
-	bool has_caller; /* one that is to be accepted once we are ready */
 	struct gc_timers timers;
-	uv_tcp_t listener;
+	struct gc_listener *listeners;
 	uv_check_t check;
 	uv_prepare_t prepare;
 	int n_handles; /* of the node itself, not closed yet */
@@ -172,6 +172,7 @@ void gc_challenge_add(struct gc_node *n, struct gc_challenge *c, uint32_t value)
 void gc_challenge_drop(struct gc_node *n, struct gc_challenge *c); /* fine if it was never added */
 bool gc_challenge_is_ours(const struct gc_node *n, uint32_t value);
 void gc_node_conn_gone(struct gc_node *n);
+void gc_node_handle_gone(struct gc_node *n); /* one of n_handles has closed */
 uint64_t gc_node_quarter_ms(const struct gc_node *n); /* of net_ticktime */
 void gc_node_tick_start(struct gc_node *n);	      /* there is a link to look after */
 
@@ -272,11 +273,19 @@ void gc_node_count_cut(uint64_t counts[GC_ERR_LIMIT], int err);
 void gc_node_log_cut(struct gc_node *n, int err, const union gc_addr *from, const char *name,
 		     const char *why);
 
+/* ---- listen.c ---- */
+/* No addresses: all. Sets n->port. Negative, with a sentence in err; what was opened is closed by gc_listen_close. */
+int gc_listen_start(struct gc_node *n, const char *const *addresses, size_t count, char *err,
+		    size_t err_len);
+/* One that is to be accepted once the node is ready; then gc_listen_pump. */
+void gc_listen_hold(uv_stream_t *listener);
+void gc_listen_pump(struct gc_node *n);
+void gc_listen_close(struct gc_node *n);
+
 /* ---- accept.c ---- */
 void gc_accept_on_connection(uv_stream_t *listener, int status);
 /* conn, from that address, now belongs to the handshake. */
 void gc_accept_start(struct gc_node *n, struct gc_link *conn, const union gc_addr *from);
-void gc_accept_pump(struct gc_node *n); /* is_ready now */
 void gc_accept_close_all(struct gc_node *n);
 
 #endif

@@ -142,26 +142,14 @@ static int open_file(const char *path, struct gc_module **module_r, char *err, s
 	return rc;
 }
 
-/* ---- the path: GEN_CLUSTER_PLUGIN_DIR, the configured one, where we were installed ---- */
-
-static const char *path_dir(const struct gc_plugin_path *path, size_t i)
-{
-	const char *env = getenv("GEN_CLUSTER_PLUGIN_DIR");
-	size_t n = path ? path->n_dirs : 0;
-
-	if (env && *env && i-- == 0)
-		return env;
-	if (i < n)
-		return path->dirs[i];
-	return i == n ? GC_PLUGINDIR : NULL;
-}
+/* ---- the path ---- */
 
 static int not_found(const struct gc_plugin_path *path, const char *name, char *err, size_t err_len)
 {
 	const char *dir;
 	int len = snprintf(err, err_len, "there is no plugin %s: no %s.so in", name, name);
 
-	for (size_t i = 0; (dir = path_dir(path, i)) && len > 0 && (size_t)len < err_len; i++)
+	for (size_t i = 0; (dir = gc_plugin_dir(path, i)) && len > 0 && (size_t)len < err_len; i++)
 		len += snprintf(err + len, err_len - (size_t)len, "%s %s", i ? "," : "", dir);
 	return GC_ENOTFOUND;
 }
@@ -173,7 +161,7 @@ static int open_on_path(const struct gc_plugin_path *path, const char *name,
 	char file[1024];
 	const char *dir;
 
-	for (size_t i = 0; (dir = path_dir(path, i)); i++) {
+	for (size_t i = 0; (dir = gc_plugin_dir(path, i)); i++) {
 		int n = snprintf(file, sizeof(file), "%s/%s.so", dir, name);
 		if (n < 0 || (size_t)n >= sizeof(file))
 			continue;
@@ -257,6 +245,6 @@ void gc_module_each(const struct gc_plugin_path *path, gc_module_cb cb, void *ar
 		cb(arg, NULL, m, rc ? err : NULL);
 		gc_module_close(m);
 	}
-	for (size_t i = 0; (dir = path_dir(path, i)); i++)
+	for (size_t i = 0; (dir = gc_plugin_dir(path, i)); i++)
 		list_dir(&l, dir);
 }

@@ -1,11 +1,17 @@
-/* Between plugin.c (the modules that are open), plugin_file.c (a .so as a file) and plugin_check.c
- * (a plugin as a struct). */
+/* Between plugin.c (the modules that are open), plugin_path.c (where they are), plugin_file.c (a
+ * .so as a file) and plugin_check.c (a plugin as a struct). */
 #ifndef GC_PLUGIN_PRIV_H
 #define GC_PLUGIN_PRIV_H
 
 #include "plugin.h"
 
 #include <sys/types.h>
+
+/* ---- plugin_path.c ---- */
+/* The i-th directory to look in, or NULL: GEN_CLUSTER_PLUGIN_DIR, the configured ones,
+ * ../lib/gen_cluster beside the program, where configure was told to install. Good until the next
+ * call. */
+const char *gc_plugin_dir(const struct gc_plugin_path *path, size_t i);
 
 /* ---- plugin_file.c ---- */
 struct gc_plugin_file {

@@ -1,6 +1,7 @@
-/* From a host to one connection: its addresses, for each EPMD (unless the port is known) and TCP. The next
- * address starts when the one before has failed or has taken GC_STAGGER_MS; the first to connect wins
- * (RFC 8305, simplified). Owner: the session that started it. Loop thread. */
+/* From a host to one connection: its addresses, for each EPMD (unless the port is known) and TCP. The families
+ * take turns, so that one that leads nowhere costs one delay: the next address starts when the one before has
+ * failed or has taken GC_STAGGER_MS; the first to connect wins (RFC 8305, 4 and 5; the first family is that of
+ * the first address that DNS told). Owner: the session that started it. Loop thread. */
 #include "node_priv.h"
 
 #include <stdlib.h>
@@ -76,7 +77,7 @@ static void attempt_failed(struct attempt *a, const struct gc_fail *f)
 
 	note(r, f);
 	attempt_free(a);
-	if (f->err == GC_EHIDDEN) /* that is no matter of the address */
+	if (f->err == GC_EHIDDEN || f->err == GC_ENOPORT) /* that is no matter of the address */
 		lost(r);
 	else
 		try_next(r);
@@ -156,6 +157,16 @@ static void on_epmd(void *arg, const struct gc_fail *fail, const struct gc_epmd_
 	}
 }
 
+/* EPMD would know the port, and is not to be asked. */
+static void without_port(struct attempt *a)
+{
+	struct gc_fail f = {0};
+
+	a->race->stage = GC_STAGE_CONNECT;
+	gc_fail_set(&f, GC_ENOPORT, GC_STAGE_CONNECT, "epmd is false and there is no dist_port");
+	attempt_failed(a, &f);
+}
+
 static void begin(struct attempt *a)
 {
 	struct gc_race *r = a->race;
@@ -164,6 +175,10 @@ static void begin(struct attempt *a)
 	r->last_port = r->c.port;
 	if (r->c.port) {
 		connect_to(a, r->c.port);
+		return;
+	}
+	if (r->c.n->c.no_epmd) {
+		without_port(a);
 		return;
 	}
 	r->stage = GC_STAGE_EPMD;
@@ -234,6 +249,31 @@ static void add_addr(struct gc_race *r, const union gc_addr *addr)
 	r->addrs[r->n_addrs++] = clean;
 }
 
+/* The next record of a family; n if there is none. */
+static size_t next_of(const struct gc_dns_record *rec, size_t n, size_t from, int family)
+{
+	while (from < n && rec[from].addr.sa.sa_family != family)
+		from++;
+	return from;
+}
+
+/* The families in turn, each in the order in which DNS told it. */
+static void add_in_turn(struct gc_race *r, const struct gc_dns_record *rec, size_t n)
+{
+	int family = n ? rec[0].addr.sa.sa_family : AF_INET;
+	int other = family == AF_INET ? AF_INET6 : AF_INET;
+	size_t i = 0, j = 0;
+
+	while (i < n || j < n) {
+		i = next_of(rec, n, i, family);
+		if (i < n)
+			add_addr(r, &rec[i++].addr);
+		j = next_of(rec, n, j, other);
+		if (j < n)
+			add_addr(r, &rec[j++].addr);
+	}
+}
+
 static void on_resolved(void *arg, const struct gc_fail *fail, const struct gc_dns_record *rec,
 			size_t n)
 {
@@ -244,8 +284,7 @@ static void on_resolved(void *arg, const struct gc_fail *fail, const struct gc_d
 		r->fail = *fail;
 		r->fail.stage = GC_STAGE_RESOLVE;
 	}
-	for (size_t i = 0; i < n; i++)
-		add_addr(r, &rec[i].addr);
+	add_in_turn(r, rec, n);
 	if (n == 0 && fail->err == 0)
 		gc_fail_set(&r->fail, GC_ENODATA, GC_STAGE_RESOLVE, "%s", gc_name_host(r->c.name));
 	try_next(r);

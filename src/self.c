@@ -74,7 +74,7 @@ static void get_ready(struct gc_node *n)
 	n->is_ready = true;
 	gc_timer_clear(&n->timers, &n->epmd_timer);
 	gc_dial_pump(n);
-	gc_accept_pump(n);
+	gc_listen_pump(n);
 }
 
 static void on_epmd_late(struct gc_timer *t)

@@ -45,6 +45,7 @@ void gc_session_free(struct gc_session *s)
 	HASH_DELETE(hh, s->n->sessions, s);
 	if (--s->n->n_sessions == 0)
 		gc_transport_trim(s->n->transport);
+	free(s->wrong_port);
 	free(s->name);
 	free(s);
 }
@@ -120,12 +121,31 @@ void gc_session_requeue(struct gc_session *s)
 	gc_dial_pump(s->n);
 }
 
-/* The port that discovery told was right when it asked; the node may have come back with another. */
-static void ask_epmd_instead(struct gc_session *s)
+/* 0: EPMD knows. */
+static uint16_t port_to_try(const struct gc_session *s)
 {
-	s->stale_port = s->port;
+	if (s->port)
+		return s->port;
+	return s->wrong_port ? 0 : s->n->c.dist_port;
+}
+
+/* The port that discovery told was right when it asked; the node may have come back with another. And
+ * dist_port may be the port of another node there, or of none: not all need keep to it. */
+static bool is_wrong_port(const struct gc_session *s, int err)
+{
+	return port_to_try(s) != 0 && !s->n->c.no_epmd &&
+	       (err == GC_EREFUSED || (err == GC_ENAME && s->port == 0));
+}
+
+static bool ask_epmd_instead(struct gc_session *s, const struct gc_fail *fail)
+{
+	s->wrong_port = malloc(sizeof(*fail));
+	if (!s->wrong_port)
+		return false;
+	*s->wrong_port = *fail;
 	s->port = 0;
 	gc_session_requeue(s);
+	return true;
 }
 
 static void on_won(void *arg, struct gc_link *l)
@@ -136,16 +156,14 @@ static void on_won(void *arg, struct gc_link *l)
 static void on_lost(void *arg)
 {
 	struct gc_session *s = arg;
-	struct gc_fail fail = *gc_race_fail(s->race), refused = {0};
+	struct gc_fail fail = *gc_race_fail(s->race), wrong = {0};
 
-	if (s->port && fail.err == GC_EREFUSED && !s->n->c.no_epmd) {
-		ask_epmd_instead(s);
+	if (is_wrong_port(s, fail.err) && ask_epmd_instead(s, &fail))
 		return;
-	}
-	if (s->stale_port && fail.stage == GC_STAGE_EPMD) {
-		gc_fail_set(&refused, GC_EREFUSED, GC_STAGE_CONNECT, "port %u; EPMD: %s",
-			    s->stale_port, gc_err_name(fail.err));
-		fail = refused;
+	if (s->wrong_port && fail.stage == GC_STAGE_EPMD) {
+		gc_fail_set(&wrong, s->wrong_port->err, s->wrong_port->stage, "%s; EPMD: %s",
+			    s->wrong_port->detail, gc_err_name(fail.err));
+		fail = wrong;
 	}
 	gc_session_end(s, &fail, NULL);
 }
@@ -182,7 +200,7 @@ static void session_start(struct gc_session *s)
 		.n = n,
 		.name = s->name,
 		.addr = s->has_addr ? &s->addr : NULL,
-		.port = s->port ? s->port : n->c.no_epmd ? n->c.dist_port : 0,
+		.port = port_to_try(s),
 		.hidden_ok = gc_session_any_hidden_ok(s),
 		.timeout_ms = longest_ms(s),
 		.arg = s,

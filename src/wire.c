@@ -355,6 +355,11 @@ void gc_wire_on_epmd(void *arg, bool registered, const struct gc_fail *fail)
 		gc_wire_tell_found(d);
 		return;
 	}
+	if (fail->err == GC_ENOEPMD && gc_config_epmd(d->config) == GC_CONFIG_EPMD_AUTO) {
+		gc_log(GC_LOG_INFO, "epmd", "there is none here; looked for again and again");
+		gc_wire_tell_found(d);
+		return;
+	}
 	gc_fail_print(fail, text, sizeof(text));
 	gc_trouble_log(&d->epmd_trouble, gc_now(d), GC_LOG_WARNING, "epmd", "not registered: %s",
 		       text);

@@ -139,3 +139,31 @@ int gc_peer_text_parse(const char *text, size_t len, gc_peer_text_cb cb, void *a
 	skip_blank(&s);
 	return take(&s, "[") ? list(&s) : words(&s);
 }
+
+struct answer {
+	const struct gc_host *host;
+	struct gc_request *request;
+	size_t n;
+};
+
+static void add_word(void *arg, const char *word, size_t len)
+{
+	struct answer *a = arg;
+	char node[256];
+	const struct gc_peer peer = {.node = node};
+
+	memcpy(node, word, len);
+	node[len] = '\0';
+	(void)a->host->add_peer(a->request, &peer); /* it logs what it refuses */
+	a->n++;
+}
+
+int gc_peer_text_add(const char *text, size_t len, const struct gc_host *host,
+		     struct gc_request *request, size_t *n_r, char *err, size_t err_len)
+{
+	struct answer a = {host, request, 0};
+	int rc = gc_peer_text_parse(text, len, add_word, &a, err, err_len);
+
+	*n_r = a.n;
+	return rc;
+}

@@ -9,7 +9,7 @@
 #ifndef GC_PEER_TEXT_H
 #define GC_PEER_TEXT_H
 
-#include <stddef.h>
+#include <gen_cluster/gc_plugin.h>
 
 /* A word, not terminated: 1 to 255 characters that may stand in a node name or a host. */
 typedef void (*gc_peer_text_cb)(void *arg, const char *word, size_t len);
@@ -18,5 +18,8 @@ typedef void (*gc_peer_text_cb)(void *arg, const char *word, size_t len);
  */
 int gc_peer_text_parse(const char *text, size_t len, gc_peer_text_cb cb, void *arg, char *err,
 		       size_t err_len);
+/* The same into an answer of a plugin; n_r: how many words there were. */
+int gc_peer_text_add(const char *text, size_t len, const struct gc_host *host,
+		     struct gc_request *request, size_t *n_r, char *err, size_t err_len);
 
 #endif

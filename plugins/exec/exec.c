@@ -80,35 +80,17 @@ static void close_handle(struct run *r, uv_handle_t *handle)
 	uv_close(handle, on_closed);
 }
 
-struct answer {
-	const struct gc_host *host;
-	struct gc_request *request;
-	size_t n;
-};
-
-static void on_word(void *arg, const char *word, size_t len)
-{
-	struct answer *a = arg;
-	char node[256];
-	const struct gc_peer peer = {.node = node};
-
-	memcpy(node, word, len);
-	node[len] = '\0';
-	(void)a->host->add_peer(a->request, &peer);
-	a->n++;
-}
-
 static void answer_output(struct run *r, const struct gc_host *host)
 {
-	struct answer a = {host, r->request, 0};
+	size_t n;
 	char err[160], reason[220];
 
-	if (gc_peer_text_parse(r->out.bytes, r->out.len, on_word, &a, err, sizeof(err)) == 0) {
-		host->finish(a.request, GC_COMPLETE, a.n ? NULL : "the command named nobody");
+	if (gc_peer_text_add(r->out.bytes, r->out.len, host, r->request, &n, err, sizeof(err)) == 0) {
+		host->finish(r->request, GC_COMPLETE, n ? NULL : "the command named nobody");
 		return;
 	}
 	(void)snprintf(reason, sizeof(reason), "output of the command: %s", err);
-	host->finish(a.request, GC_ERROR, reason);
+	host->finish(r->request, GC_ERROR, reason);
 }
 
 /* "exit status 3: what it said on stderr" */

@@ -160,38 +160,20 @@ static void read_on_thread(void *arg)
 
 /* ---- answers ---- */
 
-struct answer {
-	const struct gc_host *host;
-	struct gc_request *request;
-	size_t n;
-};
-
-static void on_word(void *arg, const char *word, size_t len)
-{
-	struct answer *a = arg;
-	char node[256];
-	const struct gc_peer peer = {.node = node};
-
-	memcpy(node, word, len);
-	node[len] = '\0';
-	(void)a->host->add_peer(a->request, &peer);
-	a->n++;
-}
-
 static void answer(struct source *s, struct gc_request *request, const struct reading *r)
 {
-	struct answer a = {s->host, request, 0};
+	size_t n;
 	char err[160], reason[400];
 
 	if (!r->text) {
 		s->host->finish(request, GC_ERROR, r->error);
-	} else if (gc_peer_text_parse(r->text, r->len, on_word, &a, err, sizeof(err)) != 0) {
+	} else if (gc_peer_text_add(r->text, r->len, s->host, request, &n, err, sizeof(err)) != 0) {
 		(void)snprintf(reason, sizeof(reason), "%.120s: %s", s->path, err);
 		s->host->finish(request, GC_ERROR, reason);
 	} else if (r->is_unended) {
 		s->host->finish(request, GC_PARTIAL, "the last line has no end yet");
 	} else {
-		s->host->finish(request, GC_COMPLETE, a.n ? NULL : "the file names nobody");
+		s->host->finish(request, GC_COMPLETE, n ? NULL : "the file names nobody");
 	}
 }
 

@@ -66,11 +66,13 @@ static void on_exit_of(void *arg, struct gc_link *link, const uint32_t ref[3])
 static void make(struct fuzz_node *f)
 {
 	char err[256];
+	static const char *const loopback[] = {"127.0.0.1"};
 	struct gc_node_config c = {
 	    .loop = &f->loop,
 	    .name = "c@127.0.0.1",
 	    .cookie = FUZZ_COOKIE,
-	    .listen_address = "127.0.0.1",
+	    .listen_addresses = loopback,
+	    .n_listen_addresses = 1,
 	    .no_epmd = true,
 	    .arg = f,
 	    .on_link_up = on_up,

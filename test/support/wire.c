@@ -97,6 +97,26 @@ size_t wire_put_name(uint8_t *out, const struct wire_name *n)
 	return finish(out, 13 + put_name_tail(p + 13, n->name));
 }
 
+size_t wire_put_v5_name(uint8_t *out, const struct wire_name *n)
+{
+	size_t len = strnlen(n->name, WIRE_NAME_MAX);
+	uint8_t *p = out + 2;
+	p[0] = 'n';
+	wire_put16(p + 1, 5);
+	wire_put32(p + 3, (uint32_t)n->flags);
+	memcpy(p + 7, n->name, len);
+	return finish(out, 7 + len);
+}
+
+size_t wire_put_complement(uint8_t *out, const struct wire_name *n)
+{
+	uint8_t *p = out + 2;
+	p[0] = 'c';
+	wire_put32(p + 1, (uint32_t)(n->flags >> 32));
+	wire_put32(p + 5, n->creation);
+	return finish(out, 9);
+}
+
 bool wire_get_name(const uint8_t *p, size_t len, struct wire_name *n_r)
 {
 	if (len < 15 || p[0] != 'N')

@@ -39,6 +39,9 @@ void wire_digest(const char *cookie, uint32_t challenge, uint8_t digest_r[16]);
 uint32_t wire_random32(void);
 
 size_t wire_put_name(uint8_t *out, const struct wire_name *n);
+/* The same name in the words of version 5, and what has to follow later. */
+size_t wire_put_v5_name(uint8_t *out, const struct wire_name *n);
+size_t wire_put_complement(uint8_t *out, const struct wire_name *n);
 size_t wire_put_status(uint8_t *out, const char *status);
 size_t wire_put_challenge(uint8_t *out, const struct wire_name *n);
 size_t wire_put_reply(uint8_t *out, uint32_t challenge, const uint8_t digest[16]);

@@ -107,6 +107,56 @@ START_TEST(byte_by_byte)
 }
 END_TEST
 
+/* An OTP 23 whose EPMD module says 5: see handshake.h. */
+START_TEST(a_name_of_version_5)
+{
+	struct wire_name mine = {.flags = VISIBLE, .creation = 5555, .challenge = 99, .name = PEER};
+	uint8_t out[WIRE_MAX], digest[16];
+	struct gc_link_info info;
+	int n;
+
+	connect_fake(&p);
+	fake_peer_send(&p, out, wire_put_v5_name(out, &mine));
+	n = fake_peer_packet(&p);
+	ck_assert(n > 0 && wire_is_status(p.packet, (size_t)n, "ok"));
+	n = fake_peer_packet(&p);
+	ck_assert(n > 0 && wire_get_challenge(p.packet, (size_t)n, &p.theirs));
+	if (_i == 1) /* it wants a name after all */
+		mine.flags |= UINT64_C(0x200000000);
+	if (_i != 2) /* 2: it says nothing of the rest */
+		fake_peer_send(&p, out, wire_put_complement(out, &mine));
+	wire_digest(COOKIE, p.theirs.challenge, digest);
+	fake_peer_send(&p, out, wire_put_reply(out, mine.challenge, digest));
+	if (_i > 0) {
+		ck_assert(fake_peer_wait_end(&p));
+		ck_assert_int_eq(t.n_up, 0);
+		return;
+	}
+	n = fake_peer_packet(&p);
+	ck_assert(n > 0 && wire_check_ack(p.packet, (size_t)n, COOKIE, mine.challenge));
+	wait_count(&t, n_up, 1);
+	gc_link_info(t.link, &info);
+	ck_assert_uint_eq(info.creation, 5555);
+	ck_assert_uint_eq(info.flags & VISIBLE, VISIBLE);
+}
+END_TEST
+
+START_TEST(before_otp_23)
+{
+	struct wire_name mine = {.flags = VISIBLE & ~UINT64_C(0x1000000), .name = PEER};
+	uint8_t out[WIRE_MAX];
+	int n;
+
+	mine.flags &= ~UINT64_C(0x4000000);
+	connect_fake(&p);
+	fake_peer_send(&p, out, wire_put_v5_name(out, &mine));
+	n = fake_peer_packet(&p);
+	ck_assert(n > 0 && wire_is_status(p.packet, (size_t)n, "not_allowed"));
+	ck_assert(fake_peer_wait_end(&p));
+	ck_assert_int_eq(t.n_up, 0);
+}
+END_TEST
+
 START_TEST(odd_names)
 {
 	static const struct {
@@ -433,6 +483,8 @@ int main(void)
 	tcase_set_timeout(k, 60);
 	tcase_add_test(k, a_link);
 	tcase_add_test(k, byte_by_byte);
+	tcase_add_loop_test(k, a_name_of_version_5, 0, 3);
+	tcase_add_test(k, before_otp_23);
 	tcase_add_loop_test(k, odd_names, 0, 13);
 	tcase_add_loop_test(k, long_names, 0, 3);
 	tcase_add_loop_test(k, flags_that_do_not_do, 0, 3);

@@ -123,7 +123,8 @@ START_TEST(defaults)
 	ck_assert_ptr_null(c->owner);
 	ck_assert_ptr_null(c->name);
 	ck_assert_ptr_null(c->cookie_file);
-	ck_assert(!c->no_epmd);
+	ck_assert_int_eq(gc_config_epmd(c), GC_CONFIG_EPMD_TRUE);
+	ck_assert_uint_eq(c->n_listen_addresses, 0);
 	ck_assert_uint_eq(c->net_ticktime_s, 60);
 	ck_assert_int_eq(c->log_level, GC_LOG_NOTICE);
 	gc_config_destroy(c);
@@ -216,10 +217,14 @@ static const struct {
     {"cookie_file", "\"/a/b\"", "<<\"/a/b\">>"},
     {"allow", "[\"10.0.0.0/8\", <<\"fd00::/8\">>, eth0]", "[<<\"10.0.0.0/8\">>,<<\"fd00::/8\">>,<<\"eth0\">>]"},
     {"allow", "\"10.1.2.3\"", "[<<\"10.1.2.3\">>]"},
-    {"listen_address", "\"::\"", "<<\"::\">>"},
+    {"listen_address", "\"::\"", "[<<\"::\">>]"},
+    {"listen_address", "[\"10.0.0.1\", <<\"fd00::7\">>, '::1']",
+     "[<<\"10.0.0.1\">>,<<\"fd00::7\">>,<<\"::1\">>]"},
+    {"listen_address", "[]", "undefined"},
     {"listen_port", "1", "1"},
     {"epmd", "false", "false"},
     {"epmd", "true", "true"},
+    {"epmd", "auto", "auto"},
     {"dist_port", "4370", "4370"},
     {"net_ticktime", "8", "8"},
     {"log_level", "debug", "debug"},
@@ -357,7 +362,7 @@ static const struct {
     {"[{owner_address, \"1.2.3.4%eth0\"}].",
      ":1: owner_address: \"1.2.3.4%eth0\": must be a numeric IPv4 or IPv6 address"},
     {"[{listen_port, 65536}].", ":1: listen_port: 65536: must be an integer from 0 to 65535"},
-    {"[{epmd, no}].", ":1: epmd: no: must be true or false"},
+    {"[{epmd, no}].", ":1: epmd: no: must be true, false or auto (where there is one)"},
     {"[{cookie_file, []}].", ":1: cookie_file: []: must be a file name"},
     {"[{cookie_file, \"a\\0b\"}].", ":1: cookie_file: [97,0,98]: must be a file name"},
     {"[{net_ticktime, 0}].", ":1: net_ticktime: 0: must be an integer from 1 to 86400"},
@@ -579,11 +584,16 @@ START_TEST(erl_dist_port)
 		ck_assert_int_eq(gc_config_default(&c), 0);
 		ck_assert_int_eq(from_env(c, ports[i].value, NULL), 0);
 		ck_assert_uint_eq(c->dist_port, ports[i].port);
+		/* nodes that share a port do without EPMD: it is used where there is one */
+		ck_assert_int_eq(gc_config_epmd(c), ports[i].port ? GC_CONFIG_EPMD_AUTO
+								  : GC_CONFIG_EPMD_TRUE);
 		gc_config_destroy(c);
 	}
 	ck_assert_int_eq(gc_config_default(&c), 0); /* what is given wins */
 	ck_assert_int_eq(from_env(c, "ERL_DIST_PORT=4370", "GEN_CLUSTER_DIST_PORT=5"), 0);
 	ck_assert_uint_eq(c->dist_port, 5);
+	ck_assert_int_eq(set(c, "epmd", "true"), 0);
+	ck_assert_int_eq(gc_config_epmd(c), GC_CONFIG_EPMD_TRUE);
 	gc_config_destroy(c);
 }
 END_TEST

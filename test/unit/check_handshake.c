@@ -113,11 +113,26 @@ START_TEST(what_others_build_is_read_by_us)
 	uint8_t p[WIRE_MAX], got[GC_HS_DIGEST];
 	struct gc_hs_name n;
 	enum gc_hs_status s;
-	uint32_t challenge;
+	uint64_t flags;
+	uint32_t challenge, creation;
 	size_t len = wire_put_name(p, &w);
 
 	ck_assert_int_eq(gc_hs_parse_name(p + 2, len - 2, &n), 0);
 	ck_assert(n.flags == 0xfff && n.creation == 9 && n.name_len == 3);
+	ck_assert(!n.is_v5);
+	w.flags = 0xabc01000fff;
+	len = wire_put_v5_name(p, &w);
+	ck_assert_int_eq(gc_hs_parse_name(p + 2, len - 2, &n), 0);
+	ck_assert(n.is_v5 && n.flags == 0x01000fff && n.name_len == 3);
+	ck_assert(memcmp(n.name, "n@h", 3) == 0);
+	for (size_t i = 1; i < 7; i++)
+		ck_assert_int_eq(gc_hs_parse_name(p + 2, i, &n), GC_EPROTO);
+	len = wire_put_complement(p, &w);
+	ck_assert_int_eq(gc_hs_parse_complement(p + 2, len - 2, &flags, &creation), 0);
+	ck_assert(flags == 0xabc00000000 && creation == 9);
+	for (size_t i = 0; i < len - 2; i++)
+		ck_assert_int_eq(gc_hs_parse_complement(p + 2, i, &flags, &creation), GC_EPROTO);
+	ck_assert_int_eq(gc_hs_parse_complement(p + 2, len - 1, &flags, &creation), GC_EPROTO);
 	len = wire_put_challenge(p, &w);
 	ck_assert_int_eq(gc_hs_parse_challenge(p + 2, len - 2, &n), 0);
 	ck_assert(n.challenge == 8 && n.creation == 9 && memcmp(n.name, "n@h", 3) == 0);

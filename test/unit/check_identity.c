@@ -175,6 +175,7 @@ END_TEST
 START_TEST(what_is_refused)
 {
 	char long_cookie[600], err[256] = "";
+	static const char *const nowhere[] = {"not an address"};
 	struct gc_node_config c = {.loop = &loop, .no_epmd = true, .name = ME, .cookie = "c"};
 	struct gc_node *n = (void *)&c;
 
@@ -186,7 +187,7 @@ START_TEST(what_is_refused)
 	else if (_i == 1)
 		c.cookie = long_cookie;
 	else
-		c.listen_address = "not an address";
+		c.listen_addresses = nowhere, c.n_listen_addresses = 1;
 	ck_assert_int_lt(gc_node_create(&c, &n, err, sizeof(err)), 0);
 	ck_assert_ptr_null(n);
 	ck_assert_str_ne(err, "");

@@ -138,22 +138,23 @@ END_TEST
 START_TEST(test_handle)
 {
 	int a = 1, b = 2;
-	struct gc_request *ha = gc_handle_open(&a), *hb = gc_handle_open(&b);
+	struct gc_request *ha = gc_handle_open(&a, GC_HANDLE_ASK), *hb = gc_handle_open(&b, GC_HANDLE_ASK);
 
 	ck_assert_ptr_ne(ha, hb);
-	ck_assert_ptr_eq(gc_handle_find(ha), &a);
-	ck_assert_ptr_eq(gc_handle_find(hb), &b);
+	ck_assert_ptr_eq(gc_handle_find(ha, GC_HANDLE_ASK), &a);
+	ck_assert_ptr_eq(gc_handle_find(hb, GC_HANDLE_ASK), &b);
+	ck_assert_ptr_null(gc_handle_find(hb, GC_HANDLE_DIST));
 	ck_assert(!gc_handle_is(ha, GC_HANDLE_CANCELLED));
 	gc_handle_set(ha, GC_HANDLE_CANCELLED);
 	ck_assert(gc_handle_is(ha, GC_HANDLE_CANCELLED));
 	ck_assert(!gc_handle_is(ha, GC_HANDLE_WRONG_THREAD));
 	ck_assert(!gc_handle_is(hb, GC_HANDLE_CANCELLED));
 	gc_handle_close(ha);
-	ck_assert_ptr_null(gc_handle_find(ha));
+	ck_assert_ptr_null(gc_handle_find(ha, GC_HANDLE_ASK));
 	ck_assert(gc_handle_is(ha, GC_HANDLE_CANCELLED)); /* over */
 	gc_handle_close(ha);
 	gc_handle_set(ha, GC_HANDLE_WRONG_THREAD);
-	ck_assert_ptr_eq(gc_handle_find(hb), &b);
+	ck_assert_ptr_eq(gc_handle_find(hb, GC_HANDLE_ASK), &b);
 	gc_handle_close(hb);
 }
 END_TEST
@@ -166,15 +167,15 @@ START_TEST(test_handle_dead)
 	struct gc_request *dead[N], *live[N];
 
 	for (int i = 0; i < N; i++)
-		dead[i] = gc_handle_open(&object);
+		dead[i] = gc_handle_open(&object, GC_HANDLE_ASK);
 	for (int i = 0; i < N; i++)
 		gc_handle_close(dead[i]);
 	for (int round = 0; round < 20; round++) {
 		for (int i = 0; i < N; i++)
-			ck_assert_ptr_nonnull(live[i] = gc_handle_open(&live[i]));
+			ck_assert_ptr_nonnull(live[i] = gc_handle_open(&live[i], GC_HANDLE_ASK));
 		for (int i = 0; i < N; i++) {
-			ck_assert_ptr_eq(gc_handle_find(live[i]), &live[i]);
-			ck_assert_ptr_null(gc_handle_find(dead[i]));
+			ck_assert_ptr_eq(gc_handle_find(live[i], GC_HANDLE_ASK), &live[i]);
+			ck_assert_ptr_null(gc_handle_find(dead[i], GC_HANDLE_ASK));
 			gc_handle_close(live[i]);
 		}
 	}
@@ -185,7 +186,7 @@ END_TEST
 START_TEST(test_handle_garbage)
 {
 	int object;
-	struct gc_request *live = gc_handle_open(&object);
+	struct gc_request *live = gc_handle_open(&object, GC_HANDLE_ASK);
 	uintptr_t x = 88172645463325252u & UINTPTR_MAX;
 
 	for (int i = 0; i < 1000000; i++) {
@@ -193,10 +194,10 @@ START_TEST(test_handle_garbage)
 		x ^= x >> 7;
 		x ^= x << 17;
 		struct gc_request *made_up = (struct gc_request *)x;
-		ck_assert(made_up == live || gc_handle_find(made_up) == NULL);
+		ck_assert(made_up == live || gc_handle_find(made_up, GC_HANDLE_ASK) == NULL);
 	}
-	ck_assert_ptr_null(gc_handle_find(NULL));
-	ck_assert_ptr_null(gc_handle_find((struct gc_request *)(uintptr_t)&object));
+	ck_assert_ptr_null(gc_handle_find(NULL, GC_HANDLE_ASK));
+	ck_assert_ptr_null(gc_handle_find((struct gc_request *)(uintptr_t)&object, GC_HANDLE_ASK));
 	gc_handle_close(NULL);
 	gc_handle_close(live);
 }
@@ -209,13 +210,13 @@ START_TEST(test_handle_full)
 	static struct gc_request *all[MANY];
 	int n = 0;
 
-	while (n < MANY && (all[n] = gc_handle_open(&n)))
+	while (n < MANY && (all[n] = gc_handle_open(&n, GC_HANDLE_ASK)))
 		n++;
 	ck_assert_int_lt(n, MANY);
 	ck_assert_int_gt(n, 60000);
 	while (n > 0)
 		gc_handle_close(all[--n]);
-	ck_assert_ptr_nonnull(all[0] = gc_handle_open(&n));
+	ck_assert_ptr_nonnull(all[0] = gc_handle_open(&n, GC_HANDLE_ASK));
 	gc_handle_close(all[0]);
 }
 END_TEST
@@ -237,14 +238,14 @@ START_TEST(test_handle_threads)
 	uv_thread_t thread;
 	int object;
 
-	shared = gc_handle_open(&object);
+	shared = gc_handle_open(&object, GC_HANDLE_ASK);
 	ck_assert_int_eq(uv_thread_create(&thread, flag_it, NULL), 0);
 	for (int i = 0; i < 100000; i++) {
-		struct gc_request *old = shared, *new = gc_handle_open(&object);
+		struct gc_request *old = shared, *new = gc_handle_open(&object, GC_HANDLE_ASK);
 		shared = new;
 		gc_handle_close(old);
-		ck_assert_ptr_eq(gc_handle_find(new), &object);
-		ck_assert_ptr_null(gc_handle_find(old));
+		ck_assert_ptr_eq(gc_handle_find(new, GC_HANDLE_ASK), &object);
+		ck_assert_ptr_null(gc_handle_find(old, GC_HANDLE_ASK));
 	}
 	uv_thread_join(&thread);
 	gc_handle_close(shared);

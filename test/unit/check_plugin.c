@@ -161,6 +161,21 @@ START_TEST(test_path)
 }
 END_TEST
 
+/* A tree that was moved as a whole: bin/PROGRAM finds ../lib/gen_cluster, however it was called. */
+START_TEST(test_beside_program)
+{
+	char command[2000];
+
+	(void)snprintf(
+	    command, sizeof(command),
+	    "cd %s && mkdir bin lib lib/gen_cluster && cp %s bin/moved && ln -s bin/moved link &&"
+	    " cp %s lib/gen_cluster/static.so && unset GEN_CLUSTER_PLUGIN_DIR &&"
+	    " ./link plugins static | grep -q %s/lib/gen_cluster/static.so",
+	    dir, build_file("gen_cluster"), build_file("plugins/.libs/static.so"), dir);
+	run(command);
+}
+END_TEST
+
 START_TEST(test_open_by_file)
 {
 	const char *file = copy_static("static.so");
@@ -329,6 +344,7 @@ int main(void)
 	tcase_add_test(t, test_open_by_name);
 	tcase_add_test(t, test_builtin);
 	tcase_add_test(t, test_path);
+	tcase_add_test(t, test_beside_program);
 	tcase_add_test(t, test_open_by_file);
 	tcase_add_test(t, test_missing);
 	tcase_add_test(t, test_file_mode);
