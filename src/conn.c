@@ -185,12 +185,11 @@ static void tell_secure(struct gc_link *l)
 		l->ops->on_secure(l);
 }
 
-/* What is read is used up before it returns, unless the connection closes. */
-static void decipher(struct gc_link *l, const uint8_t *p, size_t len)
+/* What is there is used up before it returns, unless the connection closes, or has had its share of the loop. */
+static void decipher(struct gc_link *l)
 {
 	int n;
 
-	gc_tls_conn_feed(l->tls, p, len);
 	do {
 		n = gc_tls_conn_read(l->tls, l->n->plain_buf, GC_PLAIN_BUF);
 		if (gc_tls_conn_wire(l->tls)->len > 0)
@@ -200,7 +199,7 @@ static void decipher(struct gc_link *l, const uint8_t *p, size_t len)
 			deliver(l, l->n->plain_buf, (size_t)n);
 		else if (n < 0)
 			ended(l, n);
-	} while (n > 0 && l->state != GC_LINK_CLOSING);
+	} while (n > 0 && l->state != GC_LINK_CLOSING && !l->is_paused);
 }
 
 static void on_read(uv_stream_t *s, ssize_t nread, const uv_buf_t *buf)
@@ -217,10 +216,12 @@ static void on_read(uv_stream_t *s, ssize_t nread, const uv_buf_t *buf)
 	l->n->stats.bytes_in += (uint64_t)nread;
 	if (nread == 0)
 		return;
-	if (l->tls)
-		decipher(l, (const uint8_t *)buf->base, (size_t)nread);
-	else
+	if (l->tls) {
+		gc_tls_conn_feed(l->tls, (const uint8_t *)buf->base, (size_t)nread);
+		decipher(l);
+	} else {
 		deliver(l, (const uint8_t *)buf->base, (size_t)nread);
+	}
 }
 
 void gc_conn_read(struct gc_link *l, bool on)
@@ -229,6 +230,14 @@ void gc_conn_read(struct gc_link *l, bool on)
 		(void)uv_read_start((uv_stream_t *)&l->tcp, on_alloc, on_read);
 	else
 		(void)uv_read_stop((uv_stream_t *)&l->tcp);
+}
+
+void gc_conn_go_on(struct gc_link *l)
+{
+	if (l->tls)
+		decipher(l);
+	if (l->state == GC_LINK_UP && !l->is_paused && !l->is_drained)
+		gc_conn_read(l, true);
 }
 
 /* ---- life ---- */

@@ -24,6 +24,7 @@ void gc_link_close(struct gc_link *l, int err, const char *detail)
 	if (l->why)
 		gc_fail_set(l->why, err, GC_STAGE_LINK, "%s", detail ? detail : "");
 	l->n->n_up--;
+	gc_share_forget(l);
 	gc_conn_close(l);
 }
 
@@ -191,12 +192,21 @@ static uint32_t frame_len(const uint8_t *p)
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
+/* What stands behind the length. */
+static void take_frame(struct gc_link *l, const uint8_t *p, size_t len)
+{
+	if (len == 0)
+		answer_tick(l);
+	else
+		on_frame(l, p, len);
+}
+
 /* The frames that are whole within p; returns the bytes they took. */
 static size_t whole_frames(struct gc_link *l, const uint8_t *p, size_t len)
 {
 	size_t at = 0;
 
-	while (l->state == GC_LINK_UP && len - at >= FRAME_HEADER) {
+	while (l->state == GC_LINK_UP && len - at >= FRAME_HEADER && !gc_share_is_over(l)) {
 		uint32_t n = frame_len(p + at);
 
 		if (n > l->n->c.max_frame) {
@@ -205,12 +215,8 @@ static size_t whole_frames(struct gc_link *l, const uint8_t *p, size_t len)
 		}
 		if (n > len - at - FRAME_HEADER)
 			break;
-		at += FRAME_HEADER;
-		if (n == 0)
-			answer_tick(l);
-		else
-			on_frame(l, p + at, n);
-		at += n;
+		take_frame(l, p + at + FRAME_HEADER, n);
+		at += FRAME_HEADER + n;
 	}
 	return at;
 }
@@ -240,25 +246,41 @@ static size_t continue_frame(struct gc_link *l, const uint8_t *p, size_t len)
 		struct gc_buf frame = l->in;
 
 		l->in = (struct gc_buf){0};
-		(void)whole_frames(l, frame.data, frame.len);
+		take_frame(l, frame.data + FRAME_HEADER, frame.len - FRAME_HEADER);
 		gc_buf_deinit(&frame);
 	}
 	return n;
 }
 
+/* For a later turn: its share of this one is used up. */
+static void put_aside(struct gc_link *l, const uint8_t *p, size_t len)
+{
+	gc_buf_put(&l->in, p, len);
+	if (l->in.failed)
+		gc_link_close(l, GC_ENOMEM, "no memory for a frame");
+}
+
+static bool is_going_on(const struct gc_link *l)
+{
+	return l->state == GC_LINK_UP && !l->is_paused;
+}
+
 void gc_link_input(struct gc_link *l, const uint8_t *p, size_t len)
 {
-	while (len > 0 && l->state == GC_LINK_UP) {
+	gc_share_begin(l);
+	while (len > 0 && is_going_on(l)) {
 		size_t n = l->in.len == 0 ? whole_frames(l, p, len) : 0;
 
 		p += n;
 		len -= n;
-		if (len == 0 || l->state != GC_LINK_UP)
+		if (len == 0 || !is_going_on(l))
 			break;
 		n = continue_frame(l, p, len);
 		p += n;
 		len -= n;
 	}
+	if (len > 0 && l->is_paused)
+		put_aside(l, p, len);
 }
 
 /* ---- frames out ---- */

@@ -110,6 +110,7 @@ static void on_check(uv_check_t *check)
 {
 	struct gc_node *n = check->data;
 
+	n->turn++;
 	n->woken_ms = uv_now(n->c.loop);
 	gc_conn_flush_all(n);
 }
@@ -139,7 +140,8 @@ static int open_handles(struct gc_node *n)
 	if (gc_timers_init(&n->timers, loop) != 0 || uv_check_init(loop, &n->check) != 0 ||
 	    uv_prepare_init(loop, &n->prepare) != 0)
 		return GC_EIO;
-	n->n_handles = 3;
+	gc_share_init(n);
+	n->n_handles = 4;
 	n->check.data = n->prepare.data = n;
 	(void)uv_check_start(&n->check, on_check);
 	(void)uv_prepare_start(&n->prepare, on_prepare);
@@ -294,6 +296,7 @@ static void close_handles(struct gc_node *n)
 	gc_timers_close(&n->timers, on_timers_closed, n);
 	uv_close((uv_handle_t *)&n->check, on_handle_closed);
 	uv_close((uv_handle_t *)&n->prepare, on_handle_closed);
+	uv_close((uv_handle_t *)&n->paused_idle, on_handle_closed);
 }
 
 void gc_node_conn_gone(struct gc_node *n)

@@ -135,6 +135,7 @@ struct gc_node_stats {
 	/* The longest turn of the loop: for so long something that came in had to wait; and how many turns
 	 * took more than that. The time in which the process was not let run counts, too. */
 	uint64_t loop_max_ms, loop_over_10ms, loop_over_50ms;
+	uint64_t links_paused; /* how often a link had used up its share of a turn */
 	uint64_t accepts_cut[GC_ERR_LIMIT], links_cut[GC_ERR_LIMIT]; /* by reason: index -err */
 	uint32_t handshakes_pending;
 };

@@ -83,6 +83,9 @@ struct gc_link {
 	struct gc_buf out;	  /* not yet handed to the kernel */
 	struct gc_write *writing; /* in libuv's hands; NULL: nothing */
 	struct gc_link *next_dirty, *prev, *next;
+	struct gc_link *prev_paused, *next_paused;
+	uint64_t share_turn, share_end_ns; /* share.c */
+	bool is_paused;			   /* whole frames may wait in `in` */
 	uint64_t up_mono_ms, last_out_ms;
 	uint64_t bytes_in, bytes_out, frames_in, frames_out;
 	uint64_t bytes_in_before, bytes_out_before; /* a quarter ago */
@@ -135,6 +138,9 @@ struct gc_node {
 	struct gc_link *slices[GC_SLICES];
 	uint8_t next_slice, tick_slice;
 	struct gc_link *dirty; /* have something to write */
+	struct gc_link *paused; /* have had their share of the loop; who waits longest comes first */
+	uv_idle_t paused_idle;	/* runs while there are any */
+	uint64_t turn;
 	struct gc_challenge *challenges;
 
 	struct gc_session *sessions; /* dials by name */
@@ -192,6 +198,8 @@ void gc_conn_timed_out(struct gc_link *l);
 /* The remote address; one of IPv4 that came in over IPv6 is told as what it is. False: unknown. */
 bool gc_conn_peer(const struct gc_link *l, union gc_addr *addr_r);
 void gc_conn_read(struct gc_link *l, bool on);
+/* It may be read from again after its pause; before that, what has been read already. */
+void gc_conn_go_on(struct gc_link *l);
 /* Copies; it leaves at the end of this turn of the loop. Never calls back. */
 void gc_conn_write(struct gc_link *l, const void *bytes, size_t len);
 /* Sends what it can at once, closes, calls no ops any more. */
@@ -200,6 +208,14 @@ void gc_conn_close(struct gc_link *l);
 void gc_conn_wrote(struct gc_link *l, size_t len);
 size_t gc_conn_queued(const struct gc_link *l);
 void gc_conn_flush_all(struct gc_node *n);
+
+/* ---- share.c: what one link may take of a turn of the loop ---- */
+void gc_share_init(struct gc_node *n); /* one more handle: paused_idle */
+/* Bytes of it are about to be worked on. */
+void gc_share_begin(struct gc_link *l);
+/* True: what is left must wait, in l->in; it is not read from until then. */
+bool gc_share_is_over(struct gc_link *l);
+void gc_share_forget(struct gc_link *l); /* it closes; fine if it is not paused */
 
 /* ---- link.c ---- */
 /* The handshake is done: tells down an older link of that name, then up. What is known of the peer is

@@ -246,7 +246,7 @@ static void answer_metrics(const struct gc_request_context *c, const struct gc_t
 	NODE(accepts_failed) NODE(links_lost) NODE(frames_in) NODE(frames_out) NODE(bytes_in)
 	NODE(bytes_out) NODE(ticks_in) NODE(ticks_out) NODE(bad_frames) NODE(epmd_registrations)
 	NODE(epmd_losses) NODE(handshakes_pending) NODE(loop_max_ms) NODE(loop_over_10ms)
-	NODE(loop_over_50ms)
+	NODE(loop_over_50ms) NODE(links_paused)
 #undef NODE
 	put_cuts(key(&m, "accepts_cut"), n.accepts_cut);
 	put_cuts(key(&m, "links_cut"), n.links_cut);

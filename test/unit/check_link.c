@@ -88,6 +88,109 @@ START_TEST(frames_in_pieces)
 }
 END_TEST
 
+/* ---- a link's share of the loop ---- */
+
+/* As a costly request: so long that a link has used up its share after two of them. */
+static void take_long(struct node_trace *trace, struct gc_link *l)
+{
+	uint64_t end = uv_hrtime() + 600000;
+
+	(void)trace;
+	(void)l;
+	while (uv_hrtime() < end)
+		;
+}
+
+static uint64_t times_paused(void)
+{
+	struct gc_node_stats stats;
+
+	gc_node_stats(t.n, &stats);
+	return stats.links_paused;
+}
+
+/* However the pieces fall, what had to wait is gone on with, whole and in order. */
+START_TEST(a_flood_waits_its_turn)
+{
+	uint8_t out[64 * 32];
+	size_t len = 0, piece = _i == 0 ? sizeof(out) : (size_t)_i * 7;
+
+	open_linked(NULL);
+	t.on_ctl = take_long;
+	for (int i = 1; i <= 64; i++)
+		len += put_frame(out + len, (uint8_t)i, i % 3 == 0);
+	for (size_t at = 0; at < len; at += piece) {
+		fake_peer_send(&p, out + at, len - at < piece ? len - at : piece);
+		uv_run(&loop, UV_RUN_NOWAIT);
+	}
+	expect_frames(64);
+	ck_assert_uint_eq(t.msg.len, 21 * sizeof(msg_bytes));
+	ck_assert_int_eq(t.n_down, 0);
+	ck_assert_uint_gt(times_paused(), _i < 4 ? 10 : 0);
+	fake_peer_send(&p, out, put_frame(out, 65, false)); /* it is read from again */
+	expect_frames(65);
+}
+END_TEST
+
+static int n_before_other;
+
+static void note_other(struct node_trace *trace, struct gc_link *l)
+{
+	if (strcmp(gc_link_name(l), PEER) != 0)
+		n_before_other = trace->n_ctl;
+	else
+		take_long(trace, l);
+}
+
+START_TEST(a_flood_does_not_hold_up_others)
+{
+	uint8_t out[100 * 32];
+	size_t len = 0;
+
+	open_linked(NULL);
+	node_trace_link(&t, &q, "other@127.0.0.1");
+	t.on_ctl = note_other;
+	n_before_other = 0;
+	for (int i = 1; i <= 100; i++)
+		len += put_frame(out + len, (uint8_t)i, false);
+	fake_peer_send(&p, out, len);
+	uv_run(&loop, UV_RUN_NOWAIT);
+	fake_peer_send(&q, out, put_frame(out, 1, false));
+	wait_count(&t, n_ctl, 101);
+	ck_assert_int_gt(n_before_other, 0);
+	ck_assert_int_lt(n_before_other, 30);
+}
+END_TEST
+
+/* One that waits goes like any other: by its end, closed by us, or with the node (teardown). */
+START_TEST(a_flood_ends)
+{
+	uint8_t out[100 * 32];
+	size_t len = 0;
+
+	open_linked(NULL);
+	t.on_ctl = take_long;
+	for (int i = 1; i <= 100; i++)
+		len += put_frame(out + len, (uint8_t)i, false);
+	fake_peer_send(&p, out, len);
+	wait_count(&t, n_ctl, 2);
+	ck_assert_uint_gt(times_paused(), 0);
+	if (_i == 0) {
+		gc_link_close(t.link, GC_EREMOVED, "");
+		wait_count(&t, n_down, 1);
+		ck_assert_int_lt(t.n_ctl, 100);
+	} else if (_i == 1) {
+		t.close_at_ctl = 20;
+		wait_count(&t, n_down, 1);
+		ck_assert_int_eq(t.n_ctl, 20);
+	} else if (_i == 2) {
+		fake_peer_close(&p); /* what came before its end counts */
+		wait_count(&t, n_down, 1);
+		ck_assert_int_eq(t.n_ctl, 100);
+	}
+}
+END_TEST
+
 /* Frames that come in the same segment as the end of the handshake belong to the link. */
 START_TEST(frames_behind_the_handshake)
 {
@@ -475,6 +578,9 @@ int main(void)
 	tcase_set_timeout(k, 60);
 	tcase_set_timeout(o, 60);
 	tcase_add_loop_test(f, frames_in_pieces, 1, 40);
+	tcase_add_loop_test(f, a_flood_waits_its_turn, 0, 12);
+	tcase_add_test(f, a_flood_does_not_hold_up_others);
+	tcase_add_loop_test(f, a_flood_ends, 0, 4);
 	tcase_add_test(f, frames_behind_the_handshake);
 	tcase_add_test(f, a_large_message);
 	tcase_add_loop_test(f, bad_frames_close_the_link, 0, n_bad);

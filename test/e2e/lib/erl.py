@@ -11,6 +11,7 @@ from .recorder import Recorder
 from .world import BUILDDIR, need_program
 
 LIBDIR = os.path.dirname(os.path.abspath(__file__))
+MODULES = ("e2e_node", "e2e_gauge")
 # One scheduler and no spinning: many nodes share few cores here.
 SMALL_VM = ["+S", "1:1", "+SDcpu", "1:1", "+SDio", "1", "+A", "1", "+sbwt", "none", "+sbwtdcpu", "none",
             "+sbwtdio", "none"]
@@ -25,14 +26,15 @@ class ErlError(Failed):
 
 
 def node_beam(world):
-    """The compiled Erlang side, made once for all tests: the directory of its .beam."""
-    source, ebin = os.path.join(LIBDIR, "e2e_node.erl"), os.path.join(BUILDDIR, "test", "e2e", "ebin")
-    beam = os.path.join(ebin, "e2e_node.beam")
+    """The compiled Erlang side, made once for all tests: the directory of its .beam files."""
+    ebin = os.path.join(BUILDDIR, "test", "e2e", "ebin")
     os.makedirs(ebin, exist_ok=True)
     with open(os.path.join(ebin, ".lock"), "w", encoding="utf8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not os.path.exists(beam) or os.path.getmtime(beam) < os.path.getmtime(source):
-            world.run("erlc", [need_program("erlc", "erlang-base"), "-o", ebin, source])
+        for module in MODULES:
+            source, beam = os.path.join(LIBDIR, module + ".erl"), os.path.join(ebin, module + ".beam")
+            if not os.path.exists(beam) or os.path.getmtime(beam) < os.path.getmtime(source):
+                world.run("erlc", [need_program("erlc", "erlang-base"), "-o", ebin, source])
     return ebin
 
 

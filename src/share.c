@@ -1,0 +1,74 @@
+/* What one link may take of a turn of the loop. A peer that sends more than we can answer in GC_SHARE_NS is put
+ * aside: it is not read from, and what has come of it is gone on with in later turns, GC_PAUSED_NS a turn for all
+ * such links together, one after another. So it holds up nobody but itself, and TCP makes it wait.
+ * Owner: the node. Loop thread. */
+#include "node_priv.h"
+
+#include <utlist.h>
+
+/* More than any single request takes with thousands of peers; far less than what a person or a tick notices. */
+#define GC_SHARE_NS 1000000u
+#define GC_PAUSED_NS 2000000u
+
+static void go_on(struct gc_link *l)
+{
+	struct gc_buf held = l->in;
+
+	gc_share_forget(l);
+	l->in = (struct gc_buf){0};
+	gc_link_input(l, held.data, held.len);
+	gc_buf_deinit(&held);
+	if (!l->is_paused && l->state == GC_LINK_UP)
+		gc_conn_go_on(l);
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+	struct gc_node *n = idle->data;
+	uint64_t end_ns = uv_hrtime() + GC_PAUSED_NS;
+
+	n->turn++;
+	while (n->paused && uv_hrtime() < end_ns)
+		go_on(n->paused);
+	if (!n->paused)
+		(void)uv_idle_stop(idle);
+}
+
+void gc_share_init(struct gc_node *n)
+{
+	(void)uv_idle_init(n->c.loop, &n->paused_idle); /* cannot fail */
+	n->paused_idle.data = n;
+}
+
+void gc_share_begin(struct gc_link *l)
+{
+	if (l->share_turn == l->n->turn && l->share_end_ns)
+		return; /* another read of the same turn */
+	l->share_turn = l->n->turn;
+	l->share_end_ns = uv_hrtime() + GC_SHARE_NS;
+}
+
+bool gc_share_is_over(struct gc_link *l)
+{
+	struct gc_node *n = l->n;
+
+	if (l->is_paused)
+		return true;
+	if (uv_hrtime() < l->share_end_ns || l->state != GC_LINK_UP)
+		return false;
+	l->is_paused = true;
+	n->stats.links_paused++;
+	gc_conn_read(l, false);
+	DL_APPEND2(n->paused, l, prev_paused, next_paused);
+	(void)uv_idle_start(&n->paused_idle, on_idle);
+	return true;
+}
+
+void gc_share_forget(struct gc_link *l)
+{
+	if (!l->is_paused)
+		return;
+	l->is_paused = false;
+	l->share_end_ns = 0;
+	DL_DELETE2(l->n->paused, l, prev_paused, next_paused);
+}

@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""make abuse: all attacks of the hostile peer, one after another, with the limits as they are meant (strict), and
+a table of what was measured. abuse.py [ATTACK...]; GC_E2E_SLOW=N multiplies the limits."""
+import os
+import platform
+import subprocess
+import sys
+import time
+
+os.environ.setdefault("GC_ABUSE_STRICT", "1")
+
+from lib import *  # noqa: E402
+from lib import abuse  # noqa: E402
+from lib.main import TestWorld  # noqa: E402
+
+HEAD = ("attack", "times", "s", "calls", "p50 ms", "p99 ms", "max ms", "control p99", "joins", "join max ms", "peak MB", "left MB",
+        "fds", "turns >10, >50 ms", "cut", "")
+
+
+AT_LEAST_S = 2.0  # short attacks are repeated, so that a p99 is one
+
+
+def attacks():
+    path = os.path.join(BUILDDIR, "test", "support", "hostile")
+    text = subprocess.run([path, "--list"], capture_output=True, text=True, check=True).stdout
+    return [line.split()[1] for line in text.splitlines()]
+
+
+def row(r):
+    cut = ", ".join(f"{n} {reason}" for reason, n in sorted({**r.lost, **r.cut}.items(), key=lambda p: -p[1]))
+    return (r.name, r.times, f"{r.seconds:.1f}", r.calls["n"], f"{r.calls['p50'] / 1000:.2f}", f"{r.calls['p99'] / 1000:.2f}",
+            f"{r.calls['max'] / 1000:.1f}", f"{r.controls['p99'] / 1000:.2f}", r.joins["n"],
+            f"{r.joins['max'] / 1000:.1f}", f"{r.peak_mb:+.1f}", f"{r.left_mb:+.1f}", f"{r.fds} {r.fds_after}",
+            f"{r.turns['loop_over_10ms']}, {r.turns['loop_over_50ms']}", cut or "none", "ok" if r.is_good else "FAILED")
+
+
+def show(cells):
+    print("| " + " | ".join(str(c) for c in cells) + " |", flush=True)
+
+
+def main():
+    names = sys.argv[1:] or attacks()
+    world, begin = TestWorld("abuse"), time.monotonic()
+    failed = True
+    try:
+        siege = abuse.Siege(world)
+        print(f"{platform.machine()}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}; limits: p99 of calls "
+              f"{abuse.CALL_P99_MS} ms, join {abuse.JOIN_MS} ms, turn {abuse.TURN_MS} ms, memory +{abuse.MEMORY_MB} MB"
+              f"{'' if abuse.SLOW == 1 else f', times {abuse.SLOW:g}'}\n")
+        show(HEAD)
+        show("---" for _ in HEAD)
+        for name in names:
+            show(row(siege.attack(name, at_least_s=AT_LEAST_S)))
+        failed = report(siege, time.monotonic() - begin)
+    except Exception:
+        world.journal.dump()
+        raise
+    finally:
+        world.close(failed)
+    return 1 if failed else 0
+
+
+def report(siege, seconds):
+    print()
+    for r in siege.results:
+        print(f"{r.name}: {r.note}")
+        for complaint in r.complaints:
+            print(f"    FAILED: {complaint}")
+    bad = [r.name for r in siege.results if not r.is_good]
+    print(f"\n{len(siege.results)} attacks in {seconds:.0f} s, {len(bad)} failed{': ' if bad else ''}{', '.join(bad)}")
+    return bool(bad)
+
+
+sys.exit(main())
