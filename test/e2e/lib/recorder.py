@@ -5,17 +5,22 @@ from .loop import Failed
 
 class Recorder:
     def __init__(self, node, name):
-        self.node, self.name, self.lives = node, name, []
+        self.node, self.name, self.lives, self.early = node, name, [], {}
         self.on_message = lambda recorder, message: None
 
     def begin(self, pid):
+        """A new life. It may have got messages before we knew its pid."""
         self.pid = pid
         self.lives.append([])
+        for message in self.early.pop(pid, []):
+            self.add(pid, message)
 
     def add(self, pid, message):
         if pid == self.pid:
             self.lives[-1].append(message)
             self.on_message(self, message)
+        else:
+            self.early.setdefault(pid, []).append(message)
 
     @property
     def messages(self):
