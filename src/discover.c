@@ -66,7 +66,7 @@ void gc_discover_each(const struct gc_discover *d, void (*cb)(void *arg, const c
 	struct gc_instance *inst;
 
 	DL_FOREACH(d->instances, inst)
-	if (inst->is_live)
+	if (gc_instance_is_shown(inst))
 		cb(arg, inst->name);
 }
 
@@ -91,7 +91,7 @@ size_t gc_discover_count(const struct gc_discover *d)
 	size_t n = 0;
 
 	DL_FOREACH(d->instances, inst)
-	n += inst->is_live;
+	n += gc_instance_is_shown(inst);
 	return n;
 }
 

@@ -81,6 +81,11 @@ void gc_discover_plugin_closed(struct gc_instance *inst)
 	instance_gone(inst);
 }
 
+bool gc_instance_is_shown(const struct gc_instance *inst)
+{
+	return inst->is_live && !inst->is_closing;
+}
+
 static void close_plugin(struct gc_instance *inst)
 {
 	inst->is_live = false;
@@ -182,9 +187,7 @@ static int configure(struct gc_instance *inst, const char *preset, const struct 
 	return 0;
 }
 
-/* From here on the instance is in the list, and goes by way of the loop also when create fails: the
- * plugin may have closed handles of its own. */
-static int create_instance(struct gc_instance *inst, char *err, size_t err_len)
+int gc_instance_create(struct gc_instance *inst, char *err, size_t err_len)
 {
 	struct gc_discover *d = inst->d;
 
@@ -238,7 +241,7 @@ int gc_discover_add(struct gc_discover *d, const struct gc_plugin_path *path, co
 	if (rc)
 		instance_free(inst);
 	else
-		rc = create_instance(inst, why, sizeof(why));
+		rc = gc_instance_create(inst, why, sizeof(why));
 	if (rc)
 		(void)snprintf(err, err_len, "discovery %s: %s", name, why);
 	else if (d->is_started && gc_instance_is_asked(inst))

@@ -1,5 +1,5 @@
 /* Between the parts of the discovery manager: discover.c (all instances),
- * discover_instance.c (one), discover_round.c (its questions and answers), discover_host.c
+ * discover_instance.c (one), discover_again.c (another in its place), discover_round.c (its questions and answers), discover_host.c
  * (services for plugins), discover_thread.c (blocking plugins), discover_report.c.
  *
  * An instance is in one of three states; closing is apart from them.
@@ -11,7 +11,8 @@
  *      +----------------------+----------------------------------+
  *
  * While it is overdue, each round is answered with an error and the plugin is not asked again: it
- * never has more than one question. */
+ * never has more than one question. One that stays overdue gives way to another of the same name and
+ * options (discover_again.c). */
 #ifndef GC_DISCOVER_PRIV_H
 #define GC_DISCOVER_PRIV_H
 
@@ -24,6 +25,7 @@
 
 #define GC_REASON_MAX 1200 /* exec tells 1024 bytes of what a command said */
 #define GC_CLOSE_TIMEOUT_MS 500
+#define GC_LIVES_MAX 4 /* of one instance at a time: it, and those before it that did not close */
 #define GC_PUSH_QUEUE 16 /* finished pushes of one instance that wait to be delivered */
 
 /* A question to an instance, or an answer nobody asked for; later its result. */
@@ -65,6 +67,9 @@ struct gc_instance {
 	/* for the report and the backoff */
 	uint64_t asked_mono_ms, answered_mono_ms, rounds, errors, pushes;
 	unsigned failures; /* in a row */
+	unsigned missed;   /* rounds, since it is overdue */
+	unsigned agains;   /* made again so often without an answer between */
+	uint64_t restarts; /* made again so often in all */
 	bool was_good;	   /* ever answered without an error */
 	enum gc_quality last_quality;
 	char last_reason[GC_REASON_MAX];
@@ -97,6 +102,11 @@ struct gc_instance *gc_discover_find(const struct gc_discover *d, const char *na
 void gc_discover_maybe_closed(struct gc_discover *d);
 
 /* ---- discover_instance.c ---- */
+/* True for one that works, or ought to: it is not one that closes. */
+bool gc_instance_is_shown(const struct gc_instance *inst);
+/* Puts it into the list and has the plugin make it. On error it goes by way of the loop: the plugin
+ * may have closed handles of its own. */
+int gc_instance_create(struct gc_instance *inst, char *err, size_t err_len);
 void gc_instance_close(struct gc_instance *inst);
 /* It did not close in time: only our own handle of it goes. */
 void gc_instance_abandon(struct gc_instance *inst);
@@ -104,6 +114,13 @@ void gc_instance_abandon(struct gc_instance *inst);
 void gc_discover_plugin_closed(struct gc_instance *inst);
 /* The thread of a blocking question is back. */
 void gc_discover_job_done(struct gc_instance *inst);
+
+/* ---- discover_again.c ---- */
+/* One that is overdue: another in its place if it is time for that, which has not been asked yet; else
+ * NULL. The old one is then closing. */
+struct gc_instance *gc_instance_again(struct gc_instance *inst);
+/* It would be time, but too many have not closed. */
+bool gc_instance_is_stuck(const struct gc_instance *inst);
 
 /* ---- discover_round.c ---- */
 /* False: it only pushes. */

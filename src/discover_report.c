@@ -11,7 +11,7 @@ static const char *state_name(const struct gc_instance *inst)
 	case GC_ASKED:
 		return "asking";
 	case GC_OVERDUE:
-		return "overdue";
+		return gc_instance_is_stuck(inst) ? "stuck" : "overdue";
 	case GC_IDLE:
 		break;
 	}
@@ -35,7 +35,7 @@ static void put_instance(const struct gc_instance *inst, struct gc_buf *etf)
 {
 	uint64_t now = uv_now(inst->d->config.loop);
 
-	gc_etf_put_map(etf, 13);
+	gc_etf_put_map(etf, 14);
 	gc_etf_put_atom(etf, "instance");
 	gc_etf_put_text(etf, inst->name);
 	gc_etf_put_atom(etf, "plugin");
@@ -61,6 +61,7 @@ static void put_instance(const struct gc_instance *inst, struct gc_buf *etf)
 	put_uint(etf, "rounds", inst->rounds);
 	put_uint(etf, "pushes", inst->pushes);
 	put_uint(etf, "errors", inst->errors);
+	put_uint(etf, "restarts", inst->restarts);
 	gc_etf_put_atom(etf, "options");
 	gc_settings_put(inst->facts.settings, etf);
 }
@@ -73,7 +74,7 @@ void gc_discover_put(const struct gc_discover *d, struct gc_buf *etf)
 	if (n)
 		gc_etf_put_list(etf, n);
 	DL_FOREACH(d->instances, inst)
-	if (inst->is_live)
+	if (gc_instance_is_shown(inst))
 		put_instance(inst, etf);
 	gc_etf_put_nil(etf);
 }

@@ -181,6 +181,7 @@ static void on_deadline(uv_timer_t *timer)
 	bool is_wrong_thread = gc_handle_is(handle, GC_HANDLE_WRONG_THREAD);
 
 	inst->state = GC_OVERDUE;
+	inst->missed = 1;
 	gc_handle_set(handle, GC_HANDLE_CANCELLED);
 	fail_round(inst, is_wrong_thread
 			     ? "timeout: it answered from another thread, which is refused"
@@ -214,19 +215,39 @@ static void ask_plugin(struct gc_instance *inst)
 		abort_round(inst, "the plugin could not begin");
 }
 
+/* Answers the round of one that is overdue; or has another in its place, which is asked. */
+static void begin_overdue(struct gc_instance *inst)
+{
+	uint64_t ago_ms = uv_now(inst->d->config.loop) - inst->asked_mono_ms;
+	struct gc_instance *another;
+	char reason[200];
+
+	inst->missed++;
+	another = gc_instance_again(inst);
+	if (another) {
+		gc_instance_begin_round(another);
+		return;
+	}
+	inst->rounds++;
+	(void)snprintf(reason, sizeof(reason), "timeout: still busy with the question of %llu s ago",
+		       (unsigned long long)ago_ms / 1000);
+	if (gc_instance_is_stuck(inst))
+		(void)snprintf(reason, sizeof(reason),
+			       "stuck: %d of this instance hang, the last for %llu s; no other is "
+			       "made until one of them ends",
+			       GC_LIVES_MAX, (unsigned long long)ago_ms / 1000);
+	fail_round(inst, reason);
+}
+
 void gc_instance_begin_round(struct gc_instance *inst)
 {
 	uint64_t now = uv_now(inst->d->config.loop);
-	char reason[100];
 
-	inst->rounds++;
 	if (inst->state == GC_OVERDUE) {
-		(void)snprintf(reason, sizeof(reason),
-			       "timeout: still busy with the question of %llu s ago",
-			       (unsigned long long)(now - inst->asked_mono_ms) / 1000);
-		fail_round(inst, reason);
+		begin_overdue(inst);
 		return;
 	}
+	inst->rounds++;
 	inst->asked = gc_ask_create(inst, false);
 	if (!inst->asked) {
 		fail_round(inst, gc_err_text(GC_ENOMEM));
@@ -248,6 +269,7 @@ static void finish_asked(struct gc_instance *inst, struct gc_ask *ask)
 		gc_ask_destroy(ask);
 		return;
 	}
+	inst->agains = 0;
 	inst->failures = ask->quality == GC_ERROR ? inst->failures + 1 : 0;
 	queue_answer(inst, ask);
 	uv_timer_stop(&inst->timer);

@@ -187,6 +187,12 @@ int gc_module_open(const struct gc_plugin_path *path, const char *name_or_file,
 	return open_on_path(path, name, module_r, err, err_len);
 }
 
+struct gc_module *gc_module_share(struct gc_module *m)
+{
+	((struct entry *)m)->count++;
+	return m;
+}
+
 void gc_module_close(struct gc_module *m)
 {
 	struct entry *e = (struct entry *)m;

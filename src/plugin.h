@@ -33,6 +33,7 @@ const char *gc_plugin_alias(const char *name, const char **preset_r);
  * names file, field, expected and found. */
 int gc_module_open(const struct gc_plugin_path *path, const char *name_or_file,
 		   struct gc_module **module_r, char *err, size_t err_len);
+struct gc_module *gc_module_share(struct gc_module *m); /* counts one more */
 void gc_module_close(struct gc_module *m); /* drops a count; dlclose is skipped under sanitizers */
 /* For `gen_cluster plugins`: every .so on the path and every one linked in; a refused one with err. */
 typedef void (*gc_module_cb)(void *arg, const char *file, const struct gc_module *m,
@@ -48,6 +49,8 @@ struct gc_settings;
 int gc_settings_create(const struct gc_option *options, const struct gc_option *common,
 		       const char *preset, const struct gc_term *opts,
 		       struct gc_settings **settings_r, char *err, size_t err_len);
+/* The same for one more, who destroys them as well. */
+struct gc_settings *gc_settings_share(struct gc_settings *s);
 void gc_settings_destroy(struct gc_settings *s);
 size_t gc_settings_count(const struct gc_settings *s, const char *name);
 const char *gc_settings_str(const struct gc_settings *s, const char *name, size_t i);

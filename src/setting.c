@@ -23,6 +23,7 @@ struct row {
 
 struct gc_settings {
 	struct gc_arena *arena;
+	unsigned n_shared; /* beyond the first */
 	size_t n;
 	struct row rows[MAX_OPTIONS];
 	const char *names[MAX_OPTIONS]; /* of the rows, for gc_nearest */
@@ -310,9 +311,15 @@ int gc_settings_create(const struct gc_option *options, const struct gc_option *
 	return 0;
 }
 
+struct gc_settings *gc_settings_share(struct gc_settings *s)
+{
+	s->n_shared++;
+	return s;
+}
+
 void gc_settings_destroy(struct gc_settings *s)
 {
-	if (!s)
+	if (!s || s->n_shared-- > 0)
 		return;
 	gc_arena_destroy(s->arena);
 	free(s);

@@ -13,8 +13,10 @@ struct source {
 	const char *mode;
 	struct gc_request *request, *dead;
 	uv_timer_t timer;
-	int n_refresh, n_cancel;
+	int n_refresh, n_cancel, life;
 };
+
+static int lives; /* how many were made; mode hang_first */
 
 static int is(const struct source *s, const char *mode)
 {
@@ -102,6 +104,22 @@ static void use_thread(struct source *s)
 		uv_thread_join(&thread);
 }
 
+/* Nothing of this is a peer, or may come into a log as it is. */
+static void add_rubbish(struct source *s, struct gc_request *request)
+{
+	static char long_name[5000];
+	static const char *const names[] = {
+	    "",	     "@",    "a@",	       "@h",	   "a@b@c",	     "a b@h", "a\nerror b: c@h",
+	    "\xff@h", "a@\xc3", "\x1b[31mred@h", "a/../b@h", "%n%s%n%s@h", long_name};
+
+	memset(long_name, 'a', sizeof(long_name) - 3);
+	memcpy(long_name + sizeof(long_name) - 3, "@h", 3);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		add(s, request, names[i]);
+	s->host->add_peer(request, &(struct gc_peer){.node = NULL});
+	s->host->add_peer(request, &(struct gc_peer){.node = "c@h", .address = "no address"});
+}
+
 static int refresh(void *self, struct gc_request *request)
 {
 	struct source *s = self;
@@ -110,8 +128,10 @@ static int refresh(void *self, struct gc_request *request)
 	s->request = request;
 	if (is(s, "refuse"))
 		return -1;
-	if (is(s, "hang"))
+	if (is(s, "hang") || (is(s, "hang_first") && s->life == 1))
 		return 0;
+	if (is(s, "rubbish"))
+		add_rubbish(s, request);
 	if (is(s, "late") && s->n_refresh == 1) {
 		uv_timer_start(&s->timer, on_late, 150, 0);
 		return 0;
@@ -181,6 +201,7 @@ static int create(const struct gc_host *host, struct gc_instance *inst, void **s
 	if (!s)
 		return -1;
 	*s = (struct source){.host = host, .inst = inst, .mode = host->str(inst, "mode", 0)};
+	s->life = ++lives;
 	if (is(s, "create")) {
 		(void)snprintf(err, err_len, "will not begin");
 		free(s);

@@ -323,6 +323,58 @@ START_TEST(test_hang)
 }
 END_TEST
 
+/* One that stays overdue is closed, and another of it is made and asked; nothing else is lost. */
+START_TEST(test_again)
+{
+	struct gc_buf b = {0};
+
+	add("bad_async", "#{mode => hang_first, timeout_ms => 40, refresh_interval_ms => 20}");
+	gc_discover_start(discover);
+	is_error(answer(1), "timeout");
+	is_error(answer(2), "timeout: still busy");
+	is_complete(answer(3), "good@h");
+	ck_assert_str_eq(answers[2].instance, "bad_async");
+	ck_assert_ptr_nonnull(strstr(logged, "no answer in 3 rounds: closed, and made again"));
+	ck_assert_ptr_nonnull(strstr(logged, "it answers again"));
+	ck_assert_uint_eq(gc_discover_count(discover), 1);
+	gc_discover_put(discover, &b);
+	ck_assert_ptr_nonnull(memmem(b.data, b.len, "restarts\x61\x01", 10));
+	gc_buf_deinit(&b);
+	is_complete(answer(4), "good@h");
+}
+END_TEST
+
+/* Without an answer between, the pauses double: after 3 rounds, 6, 12. */
+START_TEST(test_again_backoff)
+{
+	int first = 0, second = 0;
+
+	add("bad_async", "#{mode => hang, timeout_ms => 20, refresh_interval_ms => 10}");
+	gc_discover_start(discover);
+	answer(20);
+	for (int i = 0; i < 20; i++)
+		if (strcmp(answers[i].reason, "timeout") == 0) /* the first of a new one */
+			first = second, second = i;
+	ck_assert_int_eq(first, 7);
+	ck_assert_int_eq(second, 18);
+}
+END_TEST
+
+/* What is no peer is counted, told once, and harms nobody. */
+START_TEST(test_rubbish)
+{
+	add("bad_async", "#{mode => rubbish, refresh_interval_ms => 20}");
+	gc_discover_start(discover);
+	is_complete(answer(3), "good@h");
+	ck_assert_uint_ge(answers[0].rejected, 14);
+	const char *told = strstr(logged, "peers not taken");
+	ck_assert_ptr_nonnull(told);
+	ck_assert_ptr_null(strstr(told + 1, "peers not taken"));
+	ck_assert_ptr_null(strchr(logged, '\x1b'));
+	ck_assert_ptr_null(strchr(logged, '\xff'));
+}
+END_TEST
+
 /* The late answer is swallowed, and the next question finds the plugin well. */
 START_TEST(test_late)
 {
@@ -521,6 +573,40 @@ START_TEST(test_blocking_forever)
 }
 END_TEST
 
+static int count_threads(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	int n = 0;
+
+	while (dir && readdir(dir))
+		n++;
+	closedir(dir);
+	return n - 2;
+}
+
+/* A thread that hangs cannot be ended: others are made in its place, but never more than four, and that is
+ * told. They stay. */
+START_TEST(test_blocking_stuck)
+{
+	int before = count_threads();
+	bool is_stuck = false;
+
+	add("bad_blocking", "#{mode => forever, timeout_ms => 15, refresh_interval_ms => 10}");
+	add("bad_blocking", "#{mode => good, name => healthy, refresh_interval_ms => 10000}");
+	gc_discover_start(discover);
+	for (int i = 0; i < KEPT && !is_stuck; i++)
+		is_stuck = strncmp(answer(i + 1)->reason, "stuck: 4 of this instance hang", 30) == 0;
+	ck_assert(is_stuck);
+	answer(n_answers + 20);
+	ck_assert_int_le(count_threads(), before + 4);
+	ck_assert_uint_eq(gc_discover_count(discover), 2);
+	gc_discover_close(discover, on_closed, NULL);
+	discover = NULL;
+	ck_assert(loop_until_count(&loop, &n_closed, 1, 3000));
+	ck_assert(loop_drain(&loop));
+}
+END_TEST
+
 /* ---- closing ---- */
 
 START_TEST(test_close_in_flight)
@@ -680,6 +766,9 @@ int main(void)
 	tcase_add_test(t, test_interval);
 	tcase_add_test(t, test_once);
 	tcase_add_test(t, test_hang);
+	tcase_add_test(t, test_again);
+	tcase_add_test(t, test_again_backoff);
+	tcase_add_test(t, test_rubbish);
 	tcase_add_test(t, test_late);
 	tcase_add_test(t, test_twice);
 	tcase_add_test(t, test_dead_request);
@@ -705,6 +794,7 @@ int main(void)
 	/* What was abandoned is still there: no check that all is given back. */
 	tcase_add_checked_fixture(last, setup, NULL);
 	tcase_add_test(last, test_stay);
+	tcase_add_test(last, test_blocking_stuck);
 	tcase_add_test(last, test_blocking_forever);
 	suite_add_tcase(s, last);
 	SRunner *r = srunner_create(s);

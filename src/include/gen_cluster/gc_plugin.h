@@ -16,7 +16,8 @@
  *   is not called. close may come while a request is open: that one is cancelled by it and needs no
  *   finish any more.
  * - A struct gc_request * is good until finish; later it is refused, whoever uses it. An instance is
- *   asked one thing at a time: after a deadline not again before the late finish has come.
+ *   asked one thing at a time: after a deadline not again before the late finish has come. One that stays
+ *   overdue is closed, and another is made in its place.
  * - Text is UTF-8 and NUL-terminated. Times are milliseconds unless the name says otherwise.
  * - Structs grow at their end; struct_size tells how much of one the other side knows. A missing
  *   tail means the default. Read a member of gc_host beyond the first release only if
