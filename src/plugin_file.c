@@ -12,13 +12,12 @@
 
 #include "build_config.h"
 #include "err.h"
+#include "trust.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,41 +27,12 @@
 #include <valgrind/valgrind.h>
 #endif
 
-/* A group of which our user is the only member, by name and by list. */
-static bool is_private_group(gid_t gid)
-{
-	const struct passwd *pw = getpwuid(geteuid());
-	const struct group *gr = getgrgid(gid);
-
-	if (!pw || !gr || strcmp(pw->pw_name, gr->gr_name) != 0 || pw->pw_gid != gid)
-		return false;
-	for (char *const *member = gr->gr_mem; *member; member++)
-		if (strcmp(*member, pw->pw_name) != 0)
-			return false;
-	return true;
-}
-
 static int judge(const struct stat *st, const char *what, const char *path, char *err,
 		 size_t err_len)
 {
-	unsigned mode = st->st_mode & 07777u;
+	int rc = gc_trust_owner(st, what, path, err, err_len);
 
-	if (st->st_uid != 0 && st->st_uid != geteuid()) {
-		(void)snprintf(err, err_len, "%s: %s belongs to user %u, expected root or us (%u)",
-			       path, what, (unsigned)st->st_uid, (unsigned)geteuid());
-		return GC_EINVAL;
-	}
-	if (mode & S_IWOTH) {
-		(void)snprintf(err, err_len, "%s: %s is writable by everybody (mode %04o)", path,
-			       what, mode);
-		return GC_EINVAL;
-	}
-	if ((mode & S_IWGRP) && st->st_gid != 0 && !is_private_group(st->st_gid)) {
-		(void)snprintf(err, err_len, "%s: %s is writable by group %u (mode %04o)", path,
-			       what, (unsigned)st->st_gid, mode);
-		return GC_EINVAL;
-	}
-	return 0;
+	return rc ? rc : gc_trust_mode(st, what, path, err, err_len);
 }
 
 static int sys_error(const char *path, char *err, size_t err_len)

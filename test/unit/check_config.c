@@ -438,6 +438,41 @@ START_TEST(wrong_kinds_of_file)
 }
 END_TEST
 
+static void refused_file(const char *with)
+{
+	struct gc_config *c;
+
+	ck_assert_int_eq(gc_config_from_file(file, &c, err, sizeof(err)), GC_EINVAL);
+	ck_assert_msg(strstr(err, with) != NULL, "\"%s\" does not say \"%s\"", err, with);
+	ck_assert(strncmp(err, file, strlen(file)) == 0);
+}
+
+/* Who may write it decides whom the release connects to. */
+START_TEST(file_that_others_may_write)
+{
+	struct gc_config *c;
+
+	write_file("[].", 3, 0666);
+	refused_file("the file is writable by everybody (mode 0666)");
+	write_file("[].", 3, 0662);
+	refused_file("the file is writable by everybody (mode 0662)");
+	if (geteuid() == 0) {
+		ck_assert_int_eq(chown(file, 0, 65534), 0);
+		ck_assert_int_eq(chmod(file, 0664), 0);
+		refused_file("the file is writable by group 65534 (mode 0664)");
+	}
+	write_file("[].", 3, 0644);
+	ck_assert_int_eq(chmod(dir, 0777), 0);
+	refused_file("its directory is writable by everybody (mode 0777)");
+	ck_assert_int_eq(chmod(dir, 01777), 0); /* as /tmp: only the owner of a file can replace it */
+	ck_assert_int_eq(gc_config_from_file(file, &c, err, sizeof(err)), 0);
+	gc_config_destroy(c);
+	ck_assert_int_eq(chmod(dir, 0700), 0);
+	ck_assert_int_eq(gc_config_from_file(file, &c, err, sizeof(err)), 0);
+	gc_config_destroy(c);
+}
+END_TEST
+
 START_TEST(short_room_for_the_sentence)
 {
 	struct gc_config *c;
@@ -700,6 +735,7 @@ static void add_tests(TCase *tc)
 	tcase_add_test(tc, the_later_wins);
 	tcase_add_test(tc, environment);
 	tcase_add_test(tc, erl_dist_port);
+	tcase_add_test(tc, file_that_others_may_write);
 	tcase_add_test(tc, cookies);
 	tcase_add_test(tc, cookie_permissions);
 	tcase_add_test(tc, cookie_at_home);

@@ -1,0 +1,52 @@
+/* Who may write what we believe; see trust.h. */
+#include "trust.h"
+
+#include "err.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A group of which our user is the only member, by name and by list. */
+static bool is_private_group(gid_t gid)
+{
+	const struct passwd *pw = getpwuid(geteuid());
+	const struct group *gr = getgrgid(gid);
+
+	if (!pw || !gr || strcmp(pw->pw_name, gr->gr_name) != 0 || pw->pw_gid != gid)
+		return false;
+	for (char *const *member = gr->gr_mem; *member; member++)
+		if (strcmp(*member, pw->pw_name) != 0)
+			return false;
+	return true;
+}
+
+int gc_trust_owner(const struct stat *st, const char *what, const char *path, char *err,
+		   size_t err_len)
+{
+	if (st->st_uid == 0 || st->st_uid == geteuid())
+		return 0;
+	(void)snprintf(err, err_len, "%s: %s belongs to user %u, expected root or us (%u)", path,
+		       what, (unsigned)st->st_uid, (unsigned)geteuid());
+	return GC_EINVAL;
+}
+
+int gc_trust_mode(const struct stat *st, const char *what, const char *path, char *err,
+		  size_t err_len)
+{
+	unsigned mode = st->st_mode & 07777u;
+
+	if (mode & S_IWOTH) {
+		(void)snprintf(err, err_len, "%s: %s is writable by everybody (mode %04o)", path,
+			       what, mode);
+		return GC_EINVAL;
+	}
+	if ((mode & S_IWGRP) && st->st_gid != 0 && !is_private_group(st->st_gid)) {
+		(void)snprintf(err, err_len, "%s: %s is writable by group %u (mode %04o)", path,
+			       what, (unsigned)st->st_gid, mode);
+		return GC_EINVAL;
+	}
+	return 0;
+}
