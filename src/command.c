@@ -233,7 +233,8 @@ int gc_command_discover(struct gc_config *config, const char *name, const char *
 
 /* ---- check ---- */
 
-int gc_command_check_plugins(const struct gc_config *config, char *err, size_t err_len)
+/* Loads the plugins that a configuration names and checks their options; starts nothing. */
+static int check_plugins(const struct gc_config *config, char *err, size_t err_len)
 {
 	struct gc_plugin_path path = path_of(config);
 	struct asking asking = {0};
@@ -266,7 +267,7 @@ int gc_command_check_plugins(const struct gc_config *config, char *err, size_t e
 int gc_command_check(struct gc_config *config, const char *file, bool as_json)
 {
 	char err[1024] = "", why[900] = "";
-	int rc = gc_command_check_plugins(config, why, sizeof(why));
+	int rc = check_plugins(config, why, sizeof(why));
 
 	if (rc)
 		(void)snprintf(err, sizeof(err), "%s: %s", file, why);

@@ -6,8 +6,6 @@
 
 #include <stdbool.h>
 
-/* Loads the plugins that a configuration names and checks their options; starts nothing. */
-int gc_command_check_plugins(const struct gc_config *config, char *err, size_t err_len);
 /* Each prints to stdout and returns an exit code (front.h). as_json: stable for scripts. */
 /* file: for its error message */
 int gc_command_check(struct gc_config *config, const char *file, bool as_json);

@@ -24,6 +24,7 @@ struct front {
 	struct gc_port *port;	 /* NULL under `run` */
 	gc_front_load load;	 /* NULL under `port` */
 	void *load_arg;
+	const char *origin;	 /* for what plugins say against their options */
 	int exit_code;
 	bool is_leaving;
 };
@@ -108,9 +109,11 @@ static void on_hup(uv_signal_t *signal, int number)
 	(void)number;
 	if (!f->load || f->is_leaving || !f->daemon)
 		return;
-	if (f->load(f->load_arg, &config, err, sizeof(err)) != 0 ||
-	    gc_daemon_reload(f->daemon, config, err, sizeof(err)) != 0)
+	if (f->load(f->load_arg, &config, err, sizeof(err)) != 0)
 		gc_log(GC_LOG_ERROR, "config", "not reloaded, the old one stays: %s", err);
+	else if (gc_daemon_reload(f->daemon, config, err, sizeof(err)) != 0)
+		gc_log(GC_LOG_ERROR, "config", "not reloaded, the old one stays: %s: %s",
+		       f->origin, err);
 }
 
 static void open_front(struct front *f)
@@ -161,9 +164,22 @@ static void log_versions(void)
 	       uv_version_string(), GC_EI_VERSION);
 }
 
-int gc_front_run(gc_front_load load, void *arg, int ready_fd)
+/* What its plugins say against their options is an error of the configuration as well. */
+static void not_started(struct front *f, int rc, const char *err)
 {
-	struct front f = {.load = load, .load_arg = arg, .exit_code = GC_EXIT_OK};
+	bool is_config = rc == GC_EINVAL || rc == GC_ENOTFOUND;
+
+	fprintf(stderr, "gen_cluster: %s%s%s\n", is_config ? f->origin : "", is_config ? ": " : "",
+		err);
+	leave(f, is_config ? GC_EXIT_CONFIG : GC_EXIT_FAILED, "it could not start");
+}
+
+int gc_front_run(gc_front_load load, void *arg, const char *file, int ready_fd)
+{
+	struct front f = {.load = load,
+			  .load_arg = arg,
+			  .origin = file ? file : "options",
+			  .exit_code = GC_EXIT_OK};
 	struct gc_config *config;
 	char err[1024] = "", cookie[256];
 	int rc;
@@ -186,10 +202,8 @@ int gc_front_run(gc_front_load load, void *arg, int ready_fd)
 	log_versions();
 	rc = start(&f, config, cookie, ready_fd, err, sizeof(err));
 	explicit_bzero(cookie, sizeof(cookie));
-	if (rc) {
-		fprintf(stderr, "gen_cluster: %s\n", err);
-		leave(&f, GC_EXIT_FAILED, "it could not start");
-	}
+	if (rc)
+		not_started(&f, rc, err);
 	return run_loop(&f);
 }
 

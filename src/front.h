@@ -15,8 +15,8 @@ enum gc_exit {
 
 /* Makes a configuration again for SIGHUP: as the first, from file, environment and command line. */
 typedef int (*gc_front_load)(void *arg, struct gc_config **config_r, char *err, size_t err_len);
-/* Runs until SIGTERM or SIGINT. Returns the exit code. */
-int gc_front_run(gc_front_load load, void *arg, int ready_fd);
+/* Runs until SIGTERM or SIGINT. Returns the exit code. file: what errors name, NULL: none is read. */
+int gc_front_run(gc_front_load load, void *arg, const char *file, int ready_fd);
 /* Runs until stdin ends. */
 int gc_front_port(void);
 /* What must hold before anything else: SIGPIPE ignored, no core dump that could hold a cookie. */

@@ -163,25 +163,6 @@ static int load(void *arg, struct gc_config **config_r, char *err, size_t err_le
 	return rc;
 }
 
-/* For `run`: what its plugins say against their options is an error of the file as well. */
-static int load_checked(void *arg, struct gc_config **config_r, char *err, size_t err_len)
-{
-	const struct args *a = arg;
-	char why[900];
-	int rc = load(arg, config_r, err, err_len);
-
-	if (rc)
-		return rc;
-	rc = gc_command_check_plugins(*config_r, why, sizeof(why));
-	if (rc) {
-		(void)snprintf(err, err_len, "%s: %s", a->config_file ? a->config_file : "options",
-			       why);
-		gc_config_destroy(*config_r);
-		*config_r = NULL;
-	}
-	return rc;
-}
-
 static int one_shot(struct args *a)
 {
 	struct gc_config *config;
@@ -212,7 +193,7 @@ static int run_command(struct args *a)
 	if (a->n_words > words)
 		return usage_error("unexpected '%s'", a->word[words]);
 	if (strcmp(a->command, "run") == 0)
-		return gc_front_run(load_checked, a, a->ready_fd);
+		return gc_front_run(load, a, a->config_file, a->ready_fd);
 	if (strcmp(a->command, "port") == 0)
 		return gc_front_port();
 	if (strcmp(a->command, "check") == 0 && !a->config_file)
