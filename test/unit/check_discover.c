@@ -302,6 +302,23 @@ START_TEST(test_once)
 }
 END_TEST
 
+/* A plugin that was built with the first header works, and one of a release to come. */
+START_TEST(test_abi)
+{
+	add("abi_old", "'a@h'");
+	add("abi_new", NULL);
+	gc_discover_start(discover);
+	answer(3);
+	for (int i = 0; i < 3; i++)
+		if (strcmp(answers[i].instance, "abi_new") == 0)
+			is_complete(&answers[i], "new@h");
+		else if (!answers[i].pushed)
+			is_complete(&answers[i], "a@h");
+	ck_assert_ptr_nonnull(strstr(logged, "owner web@here, port "));
+	ck_assert_ptr_nonnull(strstr(logged, ", 1 of node, number 42"));
+}
+END_TEST
+
 /* ---- plugins that misbehave on the loop ---- */
 
 START_TEST(test_hang)
@@ -765,6 +782,7 @@ int main(void)
 	tcase_add_test(t, test_push_only);
 	tcase_add_test(t, test_interval);
 	tcase_add_test(t, test_once);
+	tcase_add_test(t, test_abi);
 	tcase_add_test(t, test_hang);
 	tcase_add_test(t, test_again);
 	tcase_add_test(t, test_again_backoff);

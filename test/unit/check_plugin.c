@@ -321,16 +321,38 @@ START_TEST(test_each)
 END_TEST
 
 /* Every plugin that was built is one that the loader takes. */
+/* What was built with an older header, or a newer one, is taken; another ABI is not. */
+START_TEST(test_abi)
+{
+	ck_assert_msg(open_it(build_file("test/unit/.libs/abi_old.so")) == 0, "%s", err);
+	ck_assert(module->discovery.refresh != NULL);
+	gc_module_close(module);
+	ck_assert_msg(open_it(build_file("test/unit/.libs/abi_new.so")) == 0, "%s", err);
+	ck_assert_str_eq(module->plugin->version, "2");
+	gc_module_close(module);
+	refused(build_file("test/unit/.libs/abi_zero.so"), "abi is 0, expected 1: built for another");
+	refused(build_file("test/unit/.libs/bad_none.so"), "exports no gc_plugin_entry");
+}
+END_TEST
+
+/* Every plugin that comes with gen_cluster; make tells which they are. */
 START_TEST(test_all_built)
 {
-	static const char *const names[] = {"static", "file", "exec"};
-	char file[100];
+	static char names[] = GC_BUNDLED;
+	size_t n = 0;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		(void)snprintf(file, sizeof(file), "plugins/.libs/%s.so", names[i]);
-		ck_assert_msg(open_it(build_file(file)) == 0, "%s", err);
+	for (char *file = strtok(names, " "); file; file = strtok(NULL, " "), n++) {
+		char path[300];
+		const char *slash = strrchr(file, '/');
+		int len = (int)strlen(file) - (int)strlen(".la");
+		(void)snprintf(path, sizeof(path), "plugins/.libs%.*s.so", len - (int)(slash - file), slash);
+		ck_assert_msg(open_it(build_file(path)) == 0, "%s", err);
+		ck_assert(strlen(module->plugin->summary) > 0);
+		for (const struct gc_option *o = module->plugin->options; o && o->name; o++)
+			ck_assert_msg(o->help && *o->help, "%s: %s has no help", path, o->name);
 		gc_module_close(module);
 	}
+	ck_assert_uint_ge(n, 6);
 }
 END_TEST
 
@@ -354,6 +376,7 @@ int main(void)
 	tcase_add_test(t, test_wrong_name);
 	tcase_add_loop_test(t, test_bad, 0, (int)(sizeof(bad) / sizeof(bad[0])));
 	tcase_add_test(t, test_each);
+	tcase_add_test(t, test_abi);
 	tcase_add_test(t, test_all_built);
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);
