@@ -14,7 +14,7 @@ from lib import abuse  # noqa: E402
 from lib.main import TestWorld  # noqa: E402
 
 HEAD = ("attack", "times", "s", "calls", "p50 ms", "p99 ms", "max ms", "control p99", "joins", "join max ms", "peak MB", "left MB",
-        "fds", "turns >10, >50 ms", "cut", "")
+        "fds", "turns >10, >50 ms", "ready without CPU", "cut", "")
 
 
 AT_LEAST_S = 2.0  # short attacks are repeated, so that a p99 is one
@@ -27,11 +27,13 @@ def attacks():
 
 
 def row(r):
-    cut = ", ".join(f"{n} {reason}" for reason, n in sorted({**r.lost, **r.cut}.items(), key=lambda p: -p[1]))
+    both = {**r.lost, **r.cut}
+    cut = ", ".join(f"{both[reason]} {reason}" for reason in sorted(both, key=lambda k: -both[k])
+                    if reason != "connection_closed")  # that was the other side
     return (r.name, r.times, f"{r.seconds:.1f}", r.calls["n"], f"{r.calls['p50'] / 1000:.2f}", f"{r.calls['p99'] / 1000:.2f}",
             f"{r.calls['max'] / 1000:.1f}", f"{r.controls['p99'] / 1000:.2f}", r.joins["n"],
             f"{r.joins['max'] / 1000:.1f}", f"{r.peak_mb:+.1f}", f"{r.left_mb:+.1f}", f"{r.fds} {r.fds_after}",
-            f"{r.turns['loop_over_10ms']}, {r.turns['loop_over_50ms']}", cut or "none", "ok" if r.is_good else "FAILED")
+            f"{r.turns['loop_over_10ms']}, {r.turns['loop_over_50ms']}", f"{1 - 1 / r.slowdown:.0%}", cut or "none", "ok" if r.is_good else "FAILED")
 
 
 def show(cells):

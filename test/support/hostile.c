@@ -12,7 +12,7 @@
  *
  *   --cookie-file F   lets the good node prove itself to the end; without it it gets as far as the
  * challenge
- *   --other NODE      for impostor, claimer: a node that the target knows, or one that is about to
+ *   --other NODE      for impostor, claimer, usurper: a node that the target knows, or one that is about to
  * join
  *   --as NODE         for dialled (default mallory@127.0.0.1), with --epmd-port P
  *   --cut-ms MS       a stranger must be cut within that time (default 8000)
@@ -99,7 +99,8 @@ static bool can_run(const struct hostile *h, const struct attack *a)
 	else if (a->needs == NEEDS_DIAL && h->epmd_port == 0)
 		fprintf(stderr, "hostile: %s needs --epmd-port\n", a->name);
 	else if (h->other == NULL &&
-		 (strcmp(a->name, "impostor") == 0 || strcmp(a->name, "claimer") == 0))
+		 (strcmp(a->name, "impostor") == 0 || strcmp(a->name, "claimer") == 0 ||
+		  strcmp(a->name, "usurper") == 0))
 		fprintf(stderr, "hostile: %s needs --other\n", a->name);
 	else
 		return true;

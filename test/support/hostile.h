@@ -58,6 +58,7 @@
 	X(ticks, "10^6 ticks at once: lives, is not answered by as many")                          \
 	X(monitors, "10^5 monitors, links and never an end to them: others are served")            \
 	X(duplicates, "the same name again, 100 times: the newest link lives, one at a time")      \
+	X(usurper, "takes the name of --other, which is linked, with the cookie, and goes again")  \
 	X(hijack, "a stranger says true for a name that is linked: the old link lives")            \
 	X(many_links, "--crowd links of different names: all live; then all go")
 #define HOSTILE_DIALLED(X)                                                                         \

@@ -316,6 +316,21 @@ bool attack_duplicates(struct hostile *h)
 	return is_good && (hostile_note(h, "%u times replaced, one link at a time", i), true);
 }
 
+/* Who has the cookie is whom it says; once it goes, the target must serve others as before. */
+bool attack_usurper(struct hostile *h)
+{
+	unsigned taken = 0;
+	for (unsigned i = 0; i < 20; i++) {
+		struct peer p;
+		if (peer_join(h, &p, h->other) && peer_ping(&p, h->cut_ms))
+			taken++;
+		peer_close(&p);
+		if (!others_are_served(h, "a usurper came and went"))
+			return false;
+	}
+	return hostile_note(h, "%u of 20 times let in by that name", taken), true;
+}
+
 bool attack_hijack(struct hostile *h)
 {
 	struct peer victim, thief = {.fd = -1};
