@@ -184,7 +184,8 @@ void gc_guard_ended(struct gc_guard *g, int uv_err)
 	else if (err == GC_ETIMEDOUT)
 		gc_fail_set(&g->fail, err, HERE, "still waiting for %s", waiting_for[g->state]);
 	else
-		gc_fail_set(&g->fail, err, HERE, "instead of %s", waiting_for[g->state]);
+		gc_fail_set(&g->fail, err, HERE, "instead of %s%s", waiting_for[g->state],
+			    g->state == GC_GUARD_STATUS && g->header == 2 ? ": does it speak TLS?" : "");
 	g->state = GC_GUARD_FAILED;
 }
 

@@ -193,6 +193,17 @@ static int failed(struct gc_tls_conn *c)
 	return UV_EPROTO;
 }
 
+static void tell(const struct gc_tls_conn *c)
+{
+	char subject[160];
+
+	gc_tls_conn_subject(c, subject, sizeof(subject));
+	gc_log(GC_LOG_DEBUG, "tls", "%s%s%s: %s, %s; certificate %s", c->node ? "to " : "from a client",
+	       c->node ? c->node : "", SSL_session_reused(c->ssl) ? ", resumed" : "",
+	       SSL_get_version(c->ssl), SSL_get_cipher_name(c->ssl),
+	       *subject ? subject : "(none)");
+}
+
 /* 1: up; 0: not yet; negative as gc_tls_conn_read. */
 static int shake(struct gc_tls_conn *c)
 {
@@ -204,6 +215,7 @@ static int shake(struct gc_tls_conn *c)
 	rc = SSL_do_handshake(c->ssl);
 	if (rc == 1) {
 		c->is_up = true;
+		tell(c);
 		return 1;
 	}
 	if (SSL_get_error(c->ssl, rc) != SSL_ERROR_WANT_READ || c->wire.failed)
