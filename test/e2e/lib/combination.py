@@ -8,7 +8,7 @@ import os
 import struct
 
 from . import etf
-from .ca import dist_args, optfile
+from .ca import Ca, dist_args, optfile
 from .daemon import GenCluster, atoms
 from .erl import Erl
 from .loop import SLOW, Failed
@@ -171,3 +171,36 @@ def four(world, tls=None, ca=None, releases=(None, None, None)):
     places = Places(world, releases)
     go_through([Combination(places, family, tls, has_epmd, ca)
                 for family in ("inet", "inet6") for has_epmd in (True, False)])
+
+
+WRONG = {"late": "certificate_expired", "strange": "unknown_ca", "elsewhere": "hostname_mismatch"}
+
+
+def wrong_certificates(world, tls):
+    """A node with a wrong certificate is kept out, it and no other, until it has a right one; so is a sidecar."""
+    ca, stranger, here = Ca(world), Ca(world, "stranger"), "127.0.0.1"
+    certs = {name: ca.issue(name, here) for name in ("a", "b", "gc_a")}
+    certs.update(late=ca.issue("late", here, expired=True), strange=stranger.issue("strange", here),
+                 elsewhere=ca.issue("elsewhere", "10.9.9.9"))
+    certs["strange"].cacert = ca.cacert
+    nodes = {name: Erl(world, name, args=dist_args(optfile(world, certs[name], tls)), start=False).start()
+             for name in certs if name != "gc_a"}
+    for node in nodes.values():
+        node.ready()
+    a, b = nodes["a"], nodes["b"]
+    tls_options = f'[{{optfile, "{optfile(world, certs["gc_a"], tls)}"}}]'
+    gc = GenCluster(world, a, discovery=f"{{static, {atoms(n for n in nodes.values() if n is not a)}}}",
+                    tls=tls_options, reconnect="#{min_ms => 100, max_ms => 300}")
+    gc.expect_members(b)
+    for name, reason in WRONG.items():
+        gc.expect_peer(nodes[name], reason=("tls", reason), stage="tls")
+    a.expect_nodes(b)
+    b.expect_nodes(a)
+    beside_b = GenCluster(world, b, start=False, tls=tls_options.replace("gc_a", "late"), discovery="{static, []}").start()
+    beside_b.expect_log("owner: .* cannot be reached: .*certificate")
+    late = nodes["late"]
+    ca.issue("late", here, renew=True)
+    late.restart()
+    gc.expect_members(b, late)
+    a.expect_nodes(b, late)
+    assert late.eval("net_adm:ping(C)", C=gc.cnode) == "pong"
