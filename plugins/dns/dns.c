@@ -7,6 +7,7 @@
 
 #include "name.h"
 
+#include <arpa/inet.h>
 #include <gen_cluster/gc_plugin.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,16 +141,38 @@ static enum gc_quality judge(struct outcome *o, const char **reason_r)
 	return GC_PARTIAL;
 }
 
+/* ip asks for both families, but a host of both is one peer: Node@IP4 and Node@IP6 would be two names
+ * of it, of which one is wrong. The other family counts only where the preferred one has nothing. */
+static bool is_outdone(const struct question *q)
+{
+	const struct question *p = q->preferred;
+
+	return p && (question_count(p) > 0 || !is_empty_answer(p->fail.err));
+}
+
+/* While it is doubted that the preferred one has nothing any more, nobody is renamed. */
+static bool is_waiting(const struct question *q)
+{
+	return q->preferred && q->preferred->had_records;
+}
+
+static void take_question(struct source *s, struct outcome *o, struct question *q)
+{
+	if (is_outdone(q))
+		return;
+	count_question(o, q);
+	if (!is_waiting(q))
+		add_peers(s, q);
+}
+
 static void finish(struct source *s)
 {
 	struct outcome o = {.ttl_s = UINT32_MAX};
 	struct gc_request *request = s->request;
 	const char *reason;
 
-	for (size_t i = 0; i < s->n_questions; i++) {
-		count_question(&o, &s->questions[i]);
-		add_peers(s, &s->questions[i]);
-	}
+	for (size_t i = 0; i < s->n_questions; i++)
+		take_question(s, &o, &s->questions[i]);
 	gc_buf_put_u8(&o.reason, '\0');
 	enum gc_quality quality = judge(&o, &reason);
 
@@ -199,7 +222,8 @@ static void cancel(void *self, struct gc_request *request)
 
 /* ---- an instance ---- */
 
-static void add_question(struct source *s, const char *domain, enum question_kind kind, int family)
+static struct question *add_question(struct source *s, const char *domain, enum question_kind kind,
+				     int family)
 {
 	struct question *q = &s->questions[s->n_questions++];
 
@@ -210,6 +234,25 @@ static void add_question(struct source *s, const char *domain, enum question_kin
 			       .wants_address = s->is_srv && !s->wants_hostname,
 			       .done = on_question,
 			       .arg = s};
+	return q;
+}
+
+/* That of the owner's own name, if that has an address in it; else IPv4. */
+static int preferred_family(const struct source *s)
+{
+	const char *host = s->host->env(s->inst, GC_ENV_HOST);
+	struct in6_addr addr;
+
+	return host && inet_pton(AF_INET6, host, &addr) == 1 ? AF_INET6 : AF_INET;
+}
+
+/* Two questions, the preferred one first: it is judged before the other. */
+static void add_both(struct source *s, const char *domain)
+{
+	int first = preferred_family(s);
+	const struct question *q = add_question(s, domain, QUESTION_HOST, first);
+
+	add_question(s, domain, QUESTION_HOST, first == AF_INET ? AF_INET6 : AF_INET)->preferred = q;
 }
 
 /* ipv6 not given: both families; else one of them. */
@@ -226,11 +269,10 @@ static void add_questions(struct source *s, const char *domain, const char *type
 		add_question(s, domain, QUESTION_A, AF_INET);
 	} else if (strcmp(type, "aaaa") == 0) {
 		add_question(s, domain, QUESTION_AAAA, AF_INET6);
+	} else if (both) {
+		add_both(s, domain);
 	} else {
-		if (both || !ipv6)
-			add_question(s, domain, QUESTION_HOST, AF_INET);
-		if (both || ipv6)
-			add_question(s, domain, QUESTION_HOST, AF_INET6);
+		add_question(s, domain, QUESTION_HOST, ipv6 ? AF_INET6 : AF_INET);
 	}
 }
 
@@ -342,14 +384,15 @@ static const struct gc_option options[] = {
      .type = GC_ENUM,
      .default_text = "ip",
      .choices = "ip|a|aaaa|srv",
-     .help = "ip: A and AAAA, and the hosts file; a, aaaa, srv: that record alone"},
+     .help = "ip: A, where there is none AAAA (the other way round if the owner's name has an IPv6 address), and "
+	     "the hosts file; a, aaaa, srv: that record alone"},
     {.name = "host_type",
      .type = GC_ENUM,
      .choices = "ip|hostname",
      .help = "what stands behind '@': the address, or the name (default: hostname for srv, else ip)"},
     {.name = "ipv6",
      .type = GC_BOOLEAN,
-     .help = "true: IPv6 alone, false: IPv4 alone, for ip and for the addresses of srv (default: both)"},
+     .help = "true: IPv6 alone, false: IPv4 alone, for ip and for the addresses of srv (default: either; see record_type)"},
     {.name = "port",
      .type = GC_INTEGER,
      .default_text = "0",

@@ -27,6 +27,7 @@ struct question {
 	enum question_kind kind;
 	int family;	    /* of addresses: AF_INET, AF_INET6, AF_UNSPEC (SRV: either) */
 	bool wants_address; /* SRV: of every target */
+	const struct question *preferred; /* the same domain in the preferred family; NULL: this is it */
 	void (*done)(void *arg);
 	void *arg;
 	/* for the owner's use, over the rounds */

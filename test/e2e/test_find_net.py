@@ -54,6 +54,23 @@ def aaaa_records(w):
     formed(w, nodes, '{dns, #{domain => "pods.test", record_type => aaaa}}')
 
 
+def dual(w, six, **how):
+    """Hosts with both records are found once each, by the family that the owner's name has."""
+    server, places = hosts(w)
+    nodes = [w.erl("app", at=place, host=place.address6 if six else None, **how) for place in places]
+    server.set("pods", A=addresses(places), AAAA=[place.address6 for place in places])
+    for gc in formed(w, nodes, '{dns, #{domain => "pods.test"}}'):
+        assert len([node for node in gc.peers() if node != gc.owner.name]) == 2, gc.peers()
+
+
+def dual_stack_4(w):
+    dual(w, False)
+
+
+def dual_stack_6(w):
+    dual(w, True, args=["-proto_dist", "inet6_tcp"])
+
+
 def srv_records(w):
     """SRV names hosts and ports: no EPMD lookup is needed, the names are those of the targets."""
     server, places = hosts(w)
@@ -77,4 +94,4 @@ def truncated(w):
     w.until(lambda: len(gc.peers()) == 151, 5, "all 151 peers")
 
 
-main(epmd_hosts, a_records, ip_records, aaaa_records, srv_records, truncated, net=True)
+main(epmd_hosts, a_records, ip_records, aaaa_records, dual_stack_4, dual_stack_6, srv_records, truncated, net=True)
