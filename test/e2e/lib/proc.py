@@ -1,6 +1,6 @@
 """One child process of a test: its lines in the journal, its exit as an event. It dies with the test
 (PR_SET_PDEATHSIG), leads a process group of its own, and may live in another network namespace, with
-another resolv.conf and hostname, or in another root."""
+another resolv.conf and hostname, in another root, or as another user."""
 import ctypes
 import os
 import re
@@ -56,10 +56,11 @@ def can_mount():
 
 
 class Where:
-    """Where a process runs: netns (a descriptor), binds {source: target}, hostname, root, fds it inherits."""
+    """Where a process runs: netns (a descriptor), binds {source: target}, hostname, root, fds it inherits, user (a
+    number)."""
 
-    def __init__(self, netns=None, binds=None, root=None, fds=(), cwd=None, hostname=None):
-        self.netns, self.binds, self.root, self.hostname = netns, binds or {}, root, hostname
+    def __init__(self, netns=None, binds=None, root=None, fds=(), cwd=None, hostname=None, user=None):
+        self.netns, self.binds, self.root, self.hostname, self.user = netns, binds or {}, root, hostname, user
         self.fds, self.cwd = fds, cwd
 
     def enter(self, parent):
@@ -81,6 +82,11 @@ class Where:
             os.chdir("/")
         if self.cwd:
             os.chdir(self.cwd)
+        if self.user is not None:
+            os.setgroups([])
+            os.setresgid(self.user, self.user, self.user)
+            os.setresuid(self.user, self.user, self.user)
+            prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # that was forgotten with the old user
 
 
 class Proc:

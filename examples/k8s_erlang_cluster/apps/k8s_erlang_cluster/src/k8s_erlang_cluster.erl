@@ -1,7 +1,6 @@
-%% What an operator asks a running node, from the start script of the release:
-%%   k8s_erlang_cluster eval 'k8s_erlang_cluster:members().'
-%%   k8s_erlang_cluster members
-%% and what its probes ask.
+%% What an operator asks a running node, by the start script of the release or by bin/members:
+%%   bin/k8s_erlang_cluster eval 'k8s_erlang_cluster:members().'
+%% and what its probes ask, by bin/health.
 -module(k8s_erlang_cluster).
 
 -export([members/0, peers/0, print_members/0, live/0, ready/0]).
