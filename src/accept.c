@@ -31,7 +31,7 @@ struct gc_accept {
 	uint64_t flags;
 	uint32_t creation;
 	struct gc_challenge challenge;
-	struct gc_timer timer;
+	struct gc_timer timer, claim_timer;
 	struct gc_accept *prev, *next;
 	union gc_addr from;
 	char name[GC_NODE_MAX + 1];
@@ -46,6 +46,7 @@ static void accept_free(struct gc_accept *a)
 	struct gc_node *n = a->n;
 
 	gc_timer_clear(&n->timers, &a->timer);
+	gc_timer_clear(&n->timers, &a->claim_timer);
 	gc_challenge_drop(n, &a->challenge);
 	DL_DELETE(n->accepts, a);
 	n->n_accepts--;
@@ -180,6 +181,17 @@ bool gc_accept_is_claiming(const struct gc_node *n, const char *name)
 	return false;
 }
 
+/* It may be anybody, who never proves it: our own dial goes on. If it was honest after all, its node ends one of
+ * the two by the same tie-break. */
+static void on_claim_over(struct gc_timer *t)
+{
+	struct gc_accept *a =
+		(struct gc_accept *)(void *)((char *)t - offsetof(struct gc_accept, claim_timer));
+
+	a->is_claiming = false;
+	gc_dial_incoming_over(a->n, a->name);
+}
+
 /* Another connection of that name is being accepted already? OTP closes the new one. Ours goes on with it:
  * the other may be anybody. Whoever proves the cookie last has the name. */
 static bool on_claim(struct gc_accept *a)
@@ -201,7 +213,10 @@ static bool on_claim(struct gc_accept *a)
 		say_status(a, GC_HS_OK);
 		break;
 	}
-	a->is_claiming = true;
+	a->is_claiming = gc_timer_set(&a->n->timers, &a->claim_timer, GC_CLAIM_MS,
+				      on_claim_over) == 0;
+	if (!a->is_claiming)
+		gc_dial_incoming_over(a->n, a->name);
 	challenge(a);
 	return true;
 }

@@ -1,5 +1,5 @@
-/* The border of the node: the option `allow` in force, and the count and the log of connections that were cut,
- * by reason. A reason has its own log, so that a flood of one kind does not hide another. Owner: the node.
+/* The border of the node: the option `allow` in force, and the count and the log of connections that were cut
+ * and of frames that were bad, by reason. A reason has its own log, so that a flood of one kind does not hide another. Owner: the node.
  * Loop thread. */
 #include "node_priv.h"
 
@@ -55,4 +55,10 @@ void gc_node_log_cut(struct gc_node *n, int err, const union gc_addr *from, cons
 	gc_trouble_log(t, uv_now(n->c.loop), GC_LOG_NOTICE, "accept", "connection from %s%s%s cut: %s%s%s%s",
 		       text, *name ? " as " : "", name, gc_err_name(err), *why ? " (" : "", why,
 		       *why ? ")" : "");
+}
+
+void gc_node_log_bad_frame(struct gc_node *n, int err, const char *name, const char *what)
+{
+	gc_trouble_log(&n->frame_trouble[err < 0 && err > -GC_ERR_LIMIT ? -err : 0],
+		       uv_now(n->c.loop), GC_LOG_WARNING, "link", "%s: %s", name, what);
 }

@@ -5,7 +5,6 @@
 #include "node_priv.h"
 
 #include "check.h"
-#include "log.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -126,7 +125,7 @@ int gc_link_up(struct gc_link *l, const struct gc_peer_facts *peer, bool is_dial
 static void bad_frame(struct gc_link *l, int err, const char *what)
 {
 	l->n->stats.bad_frames++;
-	gc_log(GC_LOG_WARNING, "link", "%s: %s", l->name, what);
+	gc_node_log_bad_frame(l->n, err, l->name, what);
 	gc_link_close(l, err, what);
 }
 

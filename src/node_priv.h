@@ -36,6 +36,9 @@
 #define GC_ADDRS_MAX 8
 /* After `nok` the peer should come by itself; if it does not, it is dialled again. */
 #define GC_NOK_RETRY_MS 1000
+/* A claim to a name that we are dialling holds that dial for so long at most: two round trips of a slow network,
+ * in which an honest one has proved it. */
+#define GC_CLAIM_MS 500
 /* Accepted handshakes. Less than Erlang's net_setuptime (7 s), so that a dialler that is told nothing
  * learns it from us. Beyond the limits the oldest gives way: an honest one takes milliseconds. */
 #define GC_ACCEPT_MS 2000
@@ -151,6 +154,7 @@ struct gc_node {
 	struct gc_accept *accepts; /* oldest first */
 	size_t n_accepts;
 	struct gc_trouble trouble[GC_ERR_LIMIT]; /* of accepting, by reason; 0: of accept(2) itself */
+	struct gc_trouble frame_trouble[GC_ERR_LIMIT]; /* of links, by reason */
 	struct gc_allow *allow;			 /* NULL: everything */
 
 	uint32_t next_pid;
@@ -239,7 +243,7 @@ void gc_link_quarter(struct gc_link *l);
 /* ---- dial.c ---- */
 enum gc_incoming { GC_INCOMING_OK = 0, GC_INCOMING_SIMULTANEOUS = 1, GC_INCOMING_NOK = 2 };
 /* A connection claims to come from that node; what to answer by OTP's tie-break. If not NOK, a dial of ours
- * is held until gc_dial_incoming_over (success: the link is up). */
+ * is held until gc_dial_incoming_over (success: the link is up), which comes within GC_CLAIM_MS. */
 enum gc_incoming gc_dial_incoming(struct gc_node *n, const char *name);
 void gc_dial_incoming_over(struct gc_node *n, const char *name);
 /* accept.c: a handshake under way claims that name; a dial that starts now is held like one that had started
@@ -288,6 +292,8 @@ void gc_node_count_cut(uint64_t counts[GC_ERR_LIMIT], int err);
 /* One line, at growing intervals for each reason. name: "" if it is not known; why: may be empty. */
 void gc_node_log_cut(struct gc_node *n, int err, const union gc_addr *from, const char *name,
 		     const char *why);
+/* The same for frames of a node that is linked. */
+void gc_node_log_bad_frame(struct gc_node *n, int err, const char *name, const char *what);
 
 /* ---- listen.c ---- */
 /* No addresses: all. Sets n->port. Negative, with a sentence in err; what was opened is closed by gc_listen_close. */

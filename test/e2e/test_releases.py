@@ -34,7 +34,7 @@ def without_epmd(w, release):
     port, lock = reserve_port()
     b = w.erl("b", otp=Otp(w, release) if release else None,
               args=["-erl_epmd_port", str(port), "-kernel", "inet_dist_use_interface", "{127,0,0,1}"])
-    gc = GenCluster(w, host="127.0.0.2", discovery="{static, []}", epmd=False, listen_address='"127.0.0.2"',
+    gc = GenCluster(w, cnode="gen_cluster@127.0.0.2", discovery="{static, []}", epmd=False, listen_address='"127.0.0.2"',
                     listen_port=port, dist_port=port)
     assert b.eval("net_adm:ping(C)", C=gc.cnode) == "pong"
     b.expect_event("nodeup", gc.cnode, node_type="hidden")

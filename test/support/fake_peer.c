@@ -274,16 +274,14 @@ bool fake_peer_dial(struct fake_peer *p, const char *name, uint64_t flags, const
 	return n > 0 && wire_check_ack(p->packet, (size_t)n, cookie, mine.challenge);
 }
 
-bool fake_peer_answer(struct fake_peer *p, const char *name, uint64_t flags, const char *cookie,
-		      const char *status)
+bool fake_peer_go_on(struct fake_peer *p, const char *name, uint64_t flags, const char *cookie,
+		     const char *status)
 {
 	struct wire_name mine = my_name(name, flags);
 	uint8_t out[WIRE_MAX], digest[16];
 	uint32_t challenge;
-	int n = fake_peer_packet(p);
+	int n;
 
-	if (n < 0 || !wire_get_name(p->packet, (size_t)n, &p->theirs))
-		return false;
 	fake_peer_send(p, out, wire_put_status(out, status));
 	if (strcmp(status, "alive") == 0) {
 		n = fake_peer_packet(p);
@@ -297,6 +295,15 @@ bool fake_peer_answer(struct fake_peer *p, const char *name, uint64_t flags, con
 	wire_digest(cookie, challenge, digest);
 	fake_peer_send(p, out, wire_put_ack(out, digest));
 	return true;
+}
+
+bool fake_peer_answer(struct fake_peer *p, const char *name, uint64_t flags, const char *cookie,
+		      const char *status)
+{
+	int n = fake_peer_packet(p);
+
+	return n > 0 && wire_get_name(p->packet, (size_t)n, &p->theirs) &&
+	       fake_peer_go_on(p, name, flags, cookie, status);
 }
 
 void fake_peer_send_frame(struct fake_peer *p, const void *bytes, size_t len)

@@ -45,6 +45,9 @@ int fake_peer_frame(struct fake_peer *p);
 bool fake_peer_dial(struct fake_peer *p, const char *name, uint64_t flags, const char *cookie);
 bool fake_peer_answer(struct fake_peer *p, const char *name, uint64_t flags, const char *cookie,
 		      const char *status);
+/* The acceptor's side from the status on, once the name has been read. */
+bool fake_peer_go_on(struct fake_peer *p, const char *name, uint64_t flags, const char *cookie,
+		     const char *status);
 /* A frame that carries these bytes. */
 void fake_peer_send_frame(struct fake_peer *p, const void *bytes, size_t len);
 

@@ -410,6 +410,34 @@ START_TEST(claims_do_not_stop_a_dial)
 }
 END_TEST
 
+/* Nor does one that is never proved: soon the dial says its name, or goes on with what it has said. */
+START_TEST(a_claim_holds_a_dial_for_a_moment)
+{
+	bool has_begun = _i == 1;
+
+	if (has_begun)
+		dial_listening(GREATER);
+	connect_fake(&q);
+	expect_status(&q, GREATER, strlen(GREATER), VISIBLE, has_begun ? "ok_simultaneous" : "ok");
+	if (!has_begun) {
+		ck_assert(fake_peer_listen(&p, &loop));
+		(void)node_trace_start_dial(&t, GREATER, p.port, 5000);
+		ck_assert(fake_peer_wait_connected(&p));
+		loop_for(&loop, 50);
+		ck_assert_uint_eq(p.len, 0); /* held */
+	}
+	if (has_begun)
+		ck_assert(fake_peer_go_on(&p, GREATER, VISIBLE, COOKIE, "ok"));
+	else
+		ck_assert(fake_peer_answer(&p, GREATER, VISIBLE, COOKIE, "ok"));
+	wait_count(&t, n_dialled, 1);
+	ck_assert_int_eq(t.dialled.fail.err, 0);
+	ck_assert_uint_lt(t.dialled.took_ms, 1500);
+	ck_assert(!q.has_ended);
+	ck_assert_uint_eq(stats(&t).handshakes_pending, 1);
+}
+END_TEST
+
 /* Two nodes of ours dial each other, at the same moment or a little apart, again and again: one link each
  * time, both see the same, and both dials succeed. */
 static bool both_settled(void *arg)
@@ -498,6 +526,7 @@ int main(void)
 	tcase_add_test(k, a_greater_one_comes_in);
 	tcase_add_test(k, a_smaller_one_is_told_nok);
 	tcase_add_test(k, claims_do_not_stop_a_dial);
+	tcase_add_loop_test(k, a_claim_holds_a_dial_for_a_moment, 0, 2);
 	tcase_add_loop_test(k, two_of_ours, 0, 2);
 	tcase_add_test(k, two_of_ours_and_ticks);
 	suite_add_tcase(s, k);

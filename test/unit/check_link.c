@@ -2,6 +2,7 @@
 #include "node_trace.h"
 
 #include "err.h"
+#include "log.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -273,6 +274,34 @@ START_TEST(bad_frames_close_the_link)
 	gc_node_stats(t.n, &s);
 	ck_assert_uint_eq(s.bad_frames, 1);
 	ck_assert(fake_peer_wait_end(&p));
+}
+END_TEST
+
+static void count_warning(void *arg, enum gc_log_level level, const char *area, const char *line)
+{
+	(void)line;
+	*(int *)arg += level == GC_LOG_WARNING && strcmp(area, "link") == 0;
+}
+
+/* A node that has the cookie and sends rubbish, again and again: told, but not each time. */
+START_TEST(bad_frames_do_not_fill_the_log)
+{
+	uint64_t begin = uv_hrtime();
+	int n = 0;
+
+	open_linked(NULL);
+	gc_log_open(count_warning, &n, GC_LOG_WARNING);
+	for (int i = 1; i <= 30; i++) {
+		fake_peer_send(&p, bad[0].bytes, bad[0].len);
+		wait_count(&t, n_down, i);
+		if (i == 1)
+			ck_assert_int_eq(n, 1);
+		fake_peer_close(&p);
+		loop_for(&loop, 1);
+		node_trace_link(&t, &p, PEER);
+	}
+	ck_assert_uint_le((uint64_t)n, 2 + (uv_hrtime() - begin) / 1000000000);
+	ck_assert_int_lt(n, 15);
 }
 END_TEST
 
@@ -584,6 +613,7 @@ int main(void)
 	tcase_add_test(f, frames_behind_the_handshake);
 	tcase_add_test(f, a_large_message);
 	tcase_add_loop_test(f, bad_frames_close_the_link, 0, n_bad);
+	tcase_add_test(f, bad_frames_do_not_fill_the_log);
 	tcase_add_loop_test(f, bad_frames_in_pieces, 0, n_bad);
 	tcase_add_test(f, closed_from_inside);
 	tcase_add_loop_test(f, ends_have_reasons, 0, 2);

@@ -83,7 +83,7 @@ class Answers:
 
 class GenCluster(Answers):
     def __init__(self, world, owner=None, at=None, cookie=None, args=(), env=None, start=True,
-                 name="gc", host="127.0.0.1", cnode=None, **options):
+                 name="gc", cnode=None, **options):
         """options: the configuration, keys as in design 1.3. cnode: its node name, if not the default."""
         self.world, self.owner = world, owner
         self.at = at or (owner.at if owner else None)
@@ -91,9 +91,8 @@ class GenCluster(Answers):
         if owner:
             options.setdefault("owner", owner.name)
             self.cnode = etf.Atom("gc_" + owner.name)
-        cnode = options.get("name", cnode)
         if cnode or not owner:
-            self.cnode = etf.Atom(cnode or f"gen_cluster@{self.at.address if self.at else host}")
+            self.cnode = etf.Atom(cnode or f"gen_cluster@{self.at.address if self.at else '127.0.0.1'}")
             options["name"] = self.cnode
         self.home = owner.home if owner and cookie is None else world.home(self.short, cookie)
         self.options, self.args, self.more_env, self.proc = options, list(args), env or {}, None
