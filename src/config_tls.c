@@ -420,9 +420,10 @@ static int not_a_term(struct gc_setting *s, const struct gc_buf *b, const char *
 {
 	bool has_fun = b->len > 0 && memmem(b->data, b->len, "fun", 3);
 
-	return gc_setting_fail(s, NULL, "%s%s", why,
-			       has_fun ? " (verify_fun and other funs are not supported: they run in the VM only)"
-				       : " (calls and variables are not supported)");
+	(void)snprintf(s->err, s->err_len, "%s:%s%s", s->file, why,
+		       has_fun ? " (verify_fun and other funs are not supported: they run in the VM only)"
+			       : " (calls and variables are not supported)");
+	return GC_EINVAL;
 }
 
 static int read_optfile(struct reader *r, const char *file)
