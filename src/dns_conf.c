@@ -27,7 +27,8 @@ struct gc_dns_chan {
 	ares_channel ares;
 	struct gc_dns_conf *conf;
 	struct sock *socks;
-	char text[64]; /* "10.0.0.10", or with ":PORT" */
+	int ifindex;   /* of the zone of its address; -1: it has none */
+	char text[64]; /* "10.0.0.10", "fe80::1%eth0", or with ":PORT" */
 };
 
 struct asked {
@@ -265,6 +266,7 @@ static int add_server(struct gc_dns_conf *c, const struct gc_dns_conf_options *o
 		return ARES_ENOMEM;
 	one.next = NULL;
 	chan->conf = c;
+	chan->ifindex = -1;
 	err = open_channel(o, chan, &chan->ares);
 	if (err != ARES_SUCCESS) {
 		free(chan);
@@ -272,7 +274,49 @@ static int add_server(struct gc_dns_conf *c, const struct gc_dns_conf_options *o
 	}
 	c->chans[c->n_servers++] = chan;
 	print_server(chan, &one);
+	ares_set_socket_configure_callback(chan->ares, gc_dns_bind_zone, &chan->ifindex);
 	return ares_set_servers_ports(chan->ares, &one);
+}
+
+static int add_zoned(struct gc_dns_conf *c, const struct gc_dns_conf_options *o,
+		     const struct gc_dns_zone *z)
+{
+	struct ares_addr_port_node one = {.family = AF_INET6};
+	int err;
+
+	memcpy(&one.addr.addr6, &z->addr, sizeof(one.addr.addr6));
+	err = add_server(c, o, &one);
+	if (err == ARES_SUCCESS) {
+		struct gc_dns_chan *chan = c->chans[c->n_servers - 1];
+		size_t len = strlen(chan->text);
+		chan->ifindex = z->ifindex;
+		snprintf(chan->text + len, sizeof(chan->text) - len, "%%%s", z->zone);
+	}
+	return err;
+}
+
+/* Those that c-ares has read, and those with a zone at their places between. */
+static int add_servers(struct gc_dns_conf *c, const struct gc_dns_conf_options *o,
+		       const struct ares_addr_port_node *s)
+{
+	struct gc_dns_zoned zoned = {.n = 0};
+	unsigned at = 0, n_plain = 0;
+	int err = ARES_SUCCESS;
+
+	if (!o->nameservers)
+		gc_dns_zoned_read(&zoned, o->resolv_path);
+	if (zoned.n > 0 && zoned.n_plain == 0)
+		s = NULL; /* what c-ares asks where it finds none */
+	while (err == ARES_SUCCESS && c->n_servers < GC_DNS_SERVERS && (s || at < zoned.n)) {
+		if (at < zoned.n && (!s || zoned.zones[at].n_before <= n_plain)) {
+			err = add_zoned(c, o, &zoned.zones[at++]);
+		} else {
+			err = add_server(c, o, s);
+			s = s->next;
+			n_plain++;
+		}
+	}
+	return err;
 }
 
 static int copy_search(struct gc_dns_conf *c, ares_channel probe)
@@ -310,9 +354,8 @@ static int load(struct gc_dns_conf *c, const struct gc_dns_conf_options *o)
 		err = copy_search(c, probe);
 	if (err == ARES_SUCCESS)
 		err = ares_get_servers_ports(probe, &servers);
-	for (struct ares_addr_port_node *s = servers;
-	     s && err == ARES_SUCCESS && c->n_servers < GC_DNS_SERVERS; s = s->next)
-		err = add_server(c, o, s);
+	if (err == ARES_SUCCESS)
+		err = add_servers(c, o, servers);
 	if (err == ARES_SUCCESS && c->n_servers == 0)
 		err = ARES_EBADSTR;
 	if (servers)

@@ -8,6 +8,7 @@
 #include "dns.h"
 
 #include <ares.h>
+#include <net/if.h>
 #include <sys/stat.h>
 
 /* ---- dns_proto.c: an answer, whole, as it came. Pure. ---- */
@@ -39,6 +40,22 @@ struct gc_dns_conf {
 	void (*gone)(void *arg);
 	void *arg;
 };
+
+/* ---- dns_zone.c: name servers with a zone ---- */
+struct gc_dns_zone {
+	struct in6_addr addr;
+	char zone[IF_NAMESIZE];
+	int ifindex;	   /* 0: there is no such interface */
+	unsigned n_before; /* servers without a zone that come before it */
+};
+struct gc_dns_zoned {
+	struct gc_dns_zone zones[GC_DNS_SERVERS];
+	unsigned n, n_plain; /* n_plain: servers without a zone */
+};
+/* What resolv.conf has (path NULL: that of the system). */
+void gc_dns_zoned_read(struct gc_dns_zoned *list, const char *path);
+/* For ares_set_socket_configure_callback; ifindex: an int, negative: of no zone. */
+int gc_dns_bind_zone(ares_socket_t fd, int type, void *ifindex);
 
 struct gc_dns_conf_options {
 	const char *nameservers, *resolv_path; /* NULL: as the system has it */

@@ -82,6 +82,28 @@ def srv_records(w):
     formed(w, nodes, '{dns, #{domain => "_erlang._tcp.pods.test", record_type => srv, host_type => hostname}}')
 
 
+def link_local_server(w):
+    """The only name server is a link-local one with its zone, as router advertisements bring it."""
+    net = Net(w)
+    ns, *places = [net.host(name) for name in ("ns", "h0", "h1")]
+    ns.do("ip", "-6", "addr", "add", "fe80::53/64", "dev", "eth0", "nodad")
+    server = Dns(w, ns, address6="::")
+    for place in places:
+        place.use_dns("fe80::53%eth0", search="test")
+    nodes = [w.erl("app", at=place) for place in places]
+    server.set("pods", A=addresses(places))
+    formed(w, nodes, '{dns, #{domain => "pods"}}')
+
+
+def no_such_zone(w):
+    """A zone that is no interface is told with the server's address."""
+    net = Net(w)
+    place = net.host("h0").use_dns("fe80::53%none0")
+    a = w.erl("a", at=place)
+    gc = GenCluster(w, a, discovery='{dns, #{domain => "pods.test.", lookup_timeout => 1000}}')
+    gc.expect_log(r"fe80::53%none0")
+
+
 def truncated(w):
     """More records than a datagram holds: asked again by TCP, and none is missing."""
     server, places = hosts(w, 2)
@@ -94,4 +116,4 @@ def truncated(w):
     w.until(lambda: len(gc.peers()) == 151, 5, "all 151 peers")
 
 
-main(epmd_hosts, a_records, ip_records, aaaa_records, dual_stack_4, dual_stack_6, srv_records, truncated, net=True)
+main(epmd_hosts, a_records, ip_records, aaaa_records, dual_stack_4, dual_stack_6, srv_records, link_local_server, no_such_zone, truncated, net=True)

@@ -31,7 +31,8 @@ zone:
 
 
 class Dns:
-    def __init__(self, world, at, zone="test"):
+    def __init__(self, world, at, zone="test", address6=None):
+        """address6: where it listens, "::" for all, if not at the address of its host alone."""
         need_program("knotd", "knot")
         self.world, self.at, self.address = world, at, at.address
         self.zone, self.serial, self.records = zone, 0, {}
@@ -39,7 +40,7 @@ class Dns:
         os.mkdir(self.dir)
         self.write_zone()
         world.write(f"dns-{at.name}/knot.conf", CONFIG.format(
-            dir=self.dir, address=at.address, address6=at.address6,
+            dir=self.dir, address=at.address, address6=address6 or at.address6,
             zones=f"  - domain: {zone}.\n    file: {self.dir}/zone\n"))
         self.start()
 
