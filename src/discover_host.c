@@ -67,7 +67,15 @@ static void set_reason(struct gc_ask *ask, const char *reason)
 
 void gc_ask_result(struct gc_ask *ask, enum gc_quality quality, const char *reason)
 {
+	int lack = gc_peerset_lack(ask->peers);
+
 	ask->quality = quality;
+	if (quality == GC_COMPLETE && lack) {
+		ask->quality = GC_PARTIAL; /* what is missing may be members */
+		set_reason(ask, lack == GC_ENOMEM ? "not all peers were taken: out of memory"
+						  : "not all peers were taken: max_peers is reached");
+		return;
+	}
 	if (quality == GC_COMPLETE || quality == GC_PARTIAL) {
 		set_reason(ask, reason ? reason : "");
 		return;

@@ -21,6 +21,7 @@ struct gc_peerset {
 	uint32_t *index; /* peer number + 1, 0: free; twice cap */
 	size_t index_len;
 	uint32_t rejected;
+	int lack; /* why a valid peer is missing */
 	char first_rejected[96];
 };
 
@@ -105,6 +106,8 @@ static int reject(struct gc_peerset *s, const char *node, int err)
 {
 	if (s->rejected < UINT32_MAX)
 		s->rejected++;
+	if (err == GC_ENOMEM || err == GC_EBUDGET)
+		s->lack = err;
 	if (!s->first_rejected[0])
 		(void)snprintf(s->first_rejected, sizeof(s->first_rejected), "%.64s: %s",
 			       node ? node : "(no name)",
@@ -181,6 +184,11 @@ const struct gc_peer *gc_peerset_peers(const struct gc_peerset *s, size_t *n_r)
 {
 	*n_r = s->n;
 	return s->peers;
+}
+
+int gc_peerset_lack(const struct gc_peerset *s)
+{
+	return s->lack;
 }
 
 uint32_t gc_peerset_rejected(const struct gc_peerset *s)

@@ -25,6 +25,8 @@ int gc_peerset_add(struct gc_peerset *s, const struct gc_peer *peer);
 void gc_peerset_clear(struct gc_peerset *s); /* forgets the peers, keeps the count of rejected */
 
 const struct gc_peer *gc_peerset_peers(const struct gc_peerset *s, size_t *n_r);
+/* 0, or why a valid peer is missing: GC_ENOMEM, GC_EBUDGET. Then it is not the whole set. */
+int gc_peerset_lack(const struct gc_peerset *s);
 uint32_t gc_peerset_rejected(const struct gc_peerset *s);
 /* The first that was not taken and why, for the log: "b@d name: bad_name"; "" if none. */
 const char *gc_peerset_first_rejected(const struct gc_peerset *s);

@@ -20,6 +20,8 @@ void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *p, size_t size);
 char *__wrap_strdup(const char *s);
+char *__real_realpath(const char *path, char *resolved);
+char *__wrap_realpath(const char *path, char *resolved);
 void __wrap_free(void *p);
 
 size_t counted_bytes(void)
@@ -93,6 +95,13 @@ char *__wrap_strdup(const char *s)
 	char *copy = __wrap_malloc(len);
 
 	return copy ? memcpy(copy, s, len) : NULL;
+}
+
+char *__wrap_realpath(const char *path, char *resolved)
+{
+	if (resolved)
+		return __real_realpath(path, resolved);
+	return must_fail() ? NULL : count(__real_realpath(path, NULL));
 }
 
 void __wrap_free(void *p)

@@ -1,5 +1,5 @@
 /* Memory that is counted and can be made to run out, by the linker's --wrap: for malloc, calloc,
- * realloc, strdup and free of everything that is linked into the program. Single-threaded tests
+ * realloc, strdup, realpath and free of everything that is linked into the program. Single-threaded tests
  * only. */
 #ifndef COUNTED_ALLOC_H
 #define COUNTED_ALLOC_H
