@@ -86,10 +86,11 @@ static void on_epmd(void *arg, enum gc_epmd_state state, uint32_t creation,
 		    const struct gc_fail *fail)
 {
 	struct gc_node *n = arg;
+	bool was_registered = n->is_registered;
 
 	n->is_registered = state == GC_EPMD_REGISTERED;
 	n->stats.epmd_registrations += n->is_registered;
-	n->stats.epmd_losses += !n->is_registered && n->stats.epmd_registrations > 0;
+	n->stats.epmd_losses += was_registered && !n->is_registered;
 	if (n->is_registered && !n->is_creation_fixed && creation >= 4) {
 		n->creation = creation;
 		gc_transport_set_creation(n->transport, creation);
