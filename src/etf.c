@@ -253,7 +253,7 @@ static uint64_t seed(const struct gc_head *h)
 {
 	if (h->kind == GC_HEAD_FUN)
 		return mix(mix_atom(h->kind, &h->atom), h->id);
-	return mix(h->kind == GC_HEAD_LIST ? 0 : h->n, h->kind);
+	return mix(h->kind, h->n); /* the kind first, as everywhere: mix(n, kind) is that of an integer */
 }
 
 static int open_frame(struct walk *w, const struct gc_head *h)
