@@ -185,11 +185,13 @@ static void tell_secure(struct gc_link *l)
 		l->ops->on_secure(l);
 }
 
-/* What is there is used up before it returns, unless the connection closes, or has had its share of the loop. */
-static void decipher(struct gc_link *l)
+/* What was read is used up before it returns, unless the connection closes: the buffer is everybody's. A link that has had its
+ * share of the loop keeps it as plain bytes. */
+static void decipher(struct gc_link *l, const uint8_t *p, size_t len)
 {
 	int n;
 
+	gc_tls_conn_feed(l->tls, p, len);
 	do {
 		n = gc_tls_conn_read(l->tls, l->n->plain_buf, GC_PLAIN_BUF);
 		if (gc_tls_conn_wire(l->tls)->len > 0)
@@ -199,7 +201,7 @@ static void decipher(struct gc_link *l)
 			deliver(l, l->n->plain_buf, (size_t)n);
 		else if (n < 0)
 			ended(l, n);
-	} while (n > 0 && l->state != GC_LINK_CLOSING && !l->is_paused);
+	} while (n > 0 && l->state != GC_LINK_CLOSING);
 }
 
 static void on_read(uv_stream_t *s, ssize_t nread, const uv_buf_t *buf)
@@ -216,12 +218,10 @@ static void on_read(uv_stream_t *s, ssize_t nread, const uv_buf_t *buf)
 	l->n->stats.bytes_in += (uint64_t)nread;
 	if (nread == 0)
 		return;
-	if (l->tls) {
-		gc_tls_conn_feed(l->tls, (const uint8_t *)buf->base, (size_t)nread);
-		decipher(l);
-	} else {
+	if (l->tls)
+		decipher(l, (const uint8_t *)buf->base, (size_t)nread);
+	else
 		deliver(l, (const uint8_t *)buf->base, (size_t)nread);
-	}
 }
 
 void gc_conn_read(struct gc_link *l, bool on)
@@ -234,8 +234,6 @@ void gc_conn_read(struct gc_link *l, bool on)
 
 void gc_conn_go_on(struct gc_link *l)
 {
-	if (l->tls)
-		decipher(l);
 	if (l->state == GC_LINK_UP && !l->is_paused && !l->is_drained)
 		gc_conn_read(l, true);
 }

@@ -18,8 +18,8 @@
 #define DAY 86400
 
 static uv_loop_t loop;
-static struct node_trace t, u; /* t dials u */
-static bool has_t, has_u;
+static struct node_trace t, u, v; /* t, and sometimes v, dial u */
+static bool has_t, has_u, has_v;
 static struct fake_peer p;
 static struct test_ca ca, stranger;
 static char dir[] = "/tmp/check_tls.XXXXXX", made[sizeof(dir)], texts[64][300];
@@ -58,7 +58,9 @@ static void teardown(void)
 		node_trace_close(&t, 0);
 	if (has_u)
 		node_trace_close(&u, 0);
-	has_t = has_u = false;
+	if (has_v)
+		node_trace_close(&v, 0);
+	has_t = has_u = has_v = false;
 	ck_assert(loop_drain(&loop));
 	ck_assert_int_eq(count_fds(), fds);
 	test_ca_deinit(&ca);
@@ -207,6 +209,56 @@ START_TEST(a_link)
 	}
 	ck_assert_ptr_nonnull(strstr(logged, "from a client, resumed: "));
 	ck_assert_ptr_nonnull(strstr(logged, _i == 0 ? "TLSv1.2, " : "TLSv1.3, "));
+}
+END_TEST
+
+/* Each takes a while, so that links have had their share of the loop in the middle of what was read. */
+static void spin(struct node_trace *of, struct gc_link *l)
+{
+	uint64_t since = uv_hrtime();
+
+	(void)of;
+	(void)l;
+	while (uv_hrtime() - since < 50000)
+		;
+}
+
+static void flood(struct node_trace *from, int n)
+{
+	struct gc_buf ctl = {0};
+
+	gc_etf_put_tuple(&ctl, 2);
+	gc_etf_put_uint(&ctl, 5);
+	gc_etf_put_text(&ctl, "and something that makes it longer, for more of them to be in one record");
+	for (int i = 0; i < n; i++)
+		ck_assert_int_eq(gc_link_send(from->link, &ctl, NULL), 0);
+	gc_buf_deinit(&ctl);
+}
+
+START_TEST(two_floods)
+{
+	struct gc_node_config c = {.no_epmd = true, .name = "v@127.0.0.1"};
+	struct gc_node_stats s;
+	struct gc_tls_options o;
+
+	(void)issue(&ca, "node", HERE, 0, 0);
+	o = strict("node");
+	c.tls = &o;
+	open_t(&o);
+	open_u(&o);
+	node_trace_open(&v, &loop, &c);
+	has_v = true;
+	ck_assert_int_eq(dial(), 0);
+	ck_assert_int_eq(node_trace_dial(&v, PEER, gc_node_port(u.n), 5000), 0);
+	wait_count(&u, n_up, 2);
+	u.on_ctl = spin;
+	flood(&t, 5000);
+	flood(&v, 5000);
+	wait_count(&u, n_ctl, 10000);
+	ck_assert_int_eq(u.n_down, 0);
+	gc_node_stats(u.n, &s);
+	ck_assert_uint_gt(s.links_paused, 10);
+	ck_assert_uint_eq(s.bad_frames, 0);
 }
 END_TEST
 
@@ -729,6 +781,7 @@ int main(void)
 	tcase_add_checked_fixture(k, setup, teardown);
 	tcase_set_timeout(k, 60);
 	tcase_add_loop_test(k, a_link, 0, 3);
+	tcase_add_test(k, two_floods);
 	tcase_add_test(k, both_dial);
 	tcase_add_loop_test(k, let_in, 0, 7);
 	tcase_add_loop_test(k, its_certificate_is_bad, 0, N_BAD);
