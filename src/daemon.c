@@ -3,6 +3,7 @@
 #include "daemon_priv.h"
 #include "request.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -312,6 +313,8 @@ int gc_daemon_start(const struct gc_daemon_config *c, struct gc_daemon **daemon_
 	d->c = *c;
 	d->config = c->config;
 	d->ready_fd = c->ready_fd;
+	if (d->ready_fd >= 0)
+		(void)fcntl(d->ready_fd, F_SETFD, FD_CLOEXEC); /* no child's business */
 	d->start_mono_ms = gc_now(d);
 	uv_timer_init(c->loop, &d->timer);
 	uv_timer_init(c->loop, &d->members_timer);

@@ -3,9 +3,13 @@
 answered, a good node gets in, memory and descriptors stay and come back, what is cut is counted and logged. This is the
 short form; make abuse runs all, with the limits as they are meant."""
 import re
+import socket
 
 from lib import *
 from lib.abuse import Siege
+from lib.net import Net
+
+IPV6_FREEBIND = 78
 
 
 def run(siege, attacks, **options):
@@ -58,4 +62,34 @@ def one_source(w):
     assert all(re.search(r"127\.0\.66\.6 .*too many from that address", line) for line in lines), lines
 
 
-main(strangers, members, floods, dialled, one_source)
+def sources(w):
+    """Silent connections from ever new addresses of one /64 are one source: a good node of another gets in at once."""
+    net = Net(w)
+    at, evil, good = net.host("gc"), net.host("evil"), net.host("good")
+    evil.do("ip", "-6", "route", "add", "local", "fd00:66::/64", "dev", "lo")
+    for host in at, good:
+        host.do("ip", "-6", "route", "add", "fd00:66::/64", "via", evil.address6)
+    a = w.erl("a", at=at)
+    gc = GenCluster(w, a, discovery="[]")
+    port = gc.call("info")["listen_port"]
+
+    def knock(i):
+        s = socket.socket(socket.AF_INET6)
+        s.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)
+        s.bind((f"fd00:66::{i + 1:x}", 0))
+        s.connect((at.address6, port))
+        return s
+    crowd = evil.inside(lambda: [knock(i) for i in range(200)])
+    try:
+        w.until(lambda: gc.call("metrics")["accepts"] >= 200, 10, "all have been accepted")
+        metrics = gc.call("metrics")
+        assert metrics["handshakes_pending"] <= 8, metrics
+        assert metrics["accepts_cut"]["overload"] >= 192, metrics["accepts_cut"]
+        b = w.erl("b", at=good)
+        assert b.eval("net_adm:ping(C)", C=gc.cnode) == "pong"
+    finally:
+        for s in crowd:
+            s.close()
+
+
+main(strangers, members, floods, dialled, one_source, sources, net=True)

@@ -82,6 +82,8 @@ class Answers:
 
 
 class GenCluster(Answers):
+    prefix = []  # a command that runs the program
+
     def __init__(self, world, owner=None, at=None, cookie=None, args=(), env=None, start=True,
                  name="gc", cnode=None, **options):
         """options: the configuration, keys as in design 1.3. cnode: its node name, if not the default."""
@@ -113,7 +115,7 @@ class GenCluster(Answers):
         ready, theirs = os.pipe()
         where = self.at.where() if self.at else Where()
         where.fds = [theirs]
-        argv = [program(), "run", "--config", self.config, "--ready-fd", str(theirs)] + self.args
+        argv = self.prefix + [program(), "run", "--config", self.config, "--ready-fd", str(theirs)] + self.args
         self.proc = Proc(self.world, self.short, argv, where=where, env=self.world.env(self.home, **self.more_env))
         os.close(theirs)
         self.world.loop.watch(ready, lambda: self.on_ready(ready))
