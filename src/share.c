@@ -7,8 +7,8 @@
 #include <utlist.h>
 
 /* More than any single request takes with thousands of peers; far less than what a person or a tick notices. */
-#define GC_SHARE_NS 1000000u
-#define GC_PAUSED_NS 2000000u
+#define GC_SHARE_NS 500000u
+#define GC_PAUSED_NS 1000000u
 
 static void go_on(struct gc_link *l)
 {

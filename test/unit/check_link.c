@@ -91,7 +91,7 @@ END_TEST
 
 /* ---- a link's share of the loop ---- */
 
-/* As a costly request: so long that a link has used up its share after two of them. */
+/* As a costly request: so long that a link has used up its share with one of them. */
 static void take_long(struct node_trace *trace, struct gc_link *l)
 {
 	uint64_t end = uv_hrtime() + 600000;
