@@ -47,9 +47,20 @@ live() ->
 ready() ->
     k8s_erlang_cluster_watch:is_ready().
 
-%% The C-node answers gen_server:call/3, whether the program runs in the release or in a sidecar.
+%% The C-node answers gen_server:call/3, whether the program runs in the release or in a sidecar. Over the
+%% connection that it has made to this node, and not before: without EPMD this node would dial its own port
+%% in place of the C-node's, and keep the C-node out while it does so.
 ask(Request) ->
-    try gen_server:call({gen_cluster, cnode()}, Request, ?CALL_MS)
+    ask(cnode(), Request).
+
+ask(CNode, Request) ->
+    case lists:member(CNode, nodes(hidden)) of
+        true -> call(CNode, Request);
+        false -> {error, not_connected}
+    end.
+
+call(CNode, Request) ->
+    try gen_server:call({gen_cluster, CNode}, Request, ?CALL_MS)
     catch
         exit:{Reason, _} -> {error, Reason}
     end.
