@@ -1,6 +1,7 @@
 /* ei's socket callbacks over the guard, and the coroutine on which ei runs; see transport.h.
  * Owner: the node. Loop thread. Protocol: handshake.h; ei: ei_connect.c, ei_connect_helper(). */
 #include "transport.h"
+#include "build_config.h"
 
 #include "check.h"
 #include "coro.h"
@@ -13,8 +14,9 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-/* In every libei, old and new, though its header leaves it out. */
-ei_cnode *ei_fd_to_cnode(int fd);
+#ifdef HAVE_EI_FD_TO_CNODE
+ei_cnode *ei_fd_to_cnode(int fd); /* in every libei, but in no header */
+#endif
 
 #define IDLE_STACKS 256
 /* The number ei knows the connection by. Its entry lives between two lines of run_ei(), so one serves all,
@@ -171,10 +173,12 @@ static ei_socket_callbacks callbacks = {
 /* ei keeps a copy of the ei_cnode, cookie and all, in its table: wiped before the entry is released. */
 static void release_slot(void)
 {
+#ifdef HAVE_EI_FD_TO_CNODE
 	ei_cnode *copy = ei_fd_to_cnode(SLOT);
 
 	if (copy)
 		explicit_bzero(copy, sizeof(*copy));
+#endif
 	(void)ei_close_connection(SLOT);
 }
 

@@ -5,16 +5,17 @@ from lib.dns import Dns, FakeDns
 from lib.net import Net
 
 
-def begin(w):
+def begin(w, domains='"pods.test"', kind="a"):
     """(server, host of the server, nodes, sidecar of the first, recorder): formed by DNS."""
     net = Net(w)
     at_dns, places = net.host("ns"), [net.host(f"h{i}") for i in range(2)]
     server = Dns(w, at_dns)
     nodes = [w.erl("app", at=place.use_dns(server)) for place in places]
     server.set("pods", A=[place.address for place in places])
+    server.set("more", A=[places[1].address])
     recorder = nodes[0].record()
     gc = GenCluster(w, nodes[0], refresh_interval_ms=300,
-                    discovery='{dns, #{domain => "pods.test", record_type => a, lookup_timeout => 500}}')
+                    discovery=f"{{dns, #{{domain => {domains}, record_type => {kind}, lookup_timeout => 500}}}}")
     recorder.expect_view(nodes[1])
     return server, at_dns, nodes, gc, recorder
 
@@ -67,4 +68,30 @@ def faults(w):
     recorder.check()
 
 
-main(answers, faults, net=True)
+def in_parts(w):
+    """A domain that cannot be asked beside one that answers, with fewer nodes than before: nobody is lost. The time to
+    live is told, and is that of the answer."""
+    server, at_dns, nodes, gc, recorder = begin(w, '["pods.test", "more.test"]')
+    assert gc.discovery()["quality"] == "complete" and gc.discovery()["ttl"] == 1, gc.discovery()
+    server.proc.kill(15).expect_exit(10)
+    fake = FakeDns(w, at_dns)
+    fake.mode(f"half pods.test {nodes[0].at.address}")
+    trouble(gc, "partial")
+    answer = gc.discovery()
+    assert answer["ttl"] == 7 and "more.test" in bytes(answer["reason"]).decode(), answer
+    no_loss(gc, nodes, recorder)
+
+
+def one_family(w):
+    """record_type ip: where A answers, it does not matter what becomes of AAAA."""
+    server, at_dns, nodes, gc, recorder = begin(w, kind="ip")
+    server.proc.kill(15).expect_exit(10)
+    fake = FakeDns(w, at_dns)
+    trouble(gc, "servfail", 2)
+    fake.mode(f"half pods.test {nodes[0].at.address} {nodes[1].at.address}")
+    trouble(gc, "complete", 2)
+    assert fake.asked("pods.test") > 1
+    no_loss(gc, nodes, recorder)
+
+
+main(answers, faults, in_parts, one_family, net=True)

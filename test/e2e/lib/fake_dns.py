@@ -1,11 +1,13 @@
 """A fake DNS server for faults: answers every question in one wrong way (or not at all). Modes come as lines on
-stdin. It is no resolver and knows no zone."""
+stdin. It is no resolver and knows no zone. "half NAME ADDRESS...": these as A records of that name, with a TTL of 7 s,
+and SERVFAIL to all else."""
 import os
 import selectors
 import socket
 import struct
 import sys
 
+A = 1
 CODES = {"servfail": 2, "refused": 5, "nxdomain": 3, "empty": 0, "truncated": 0}
 
 
@@ -26,6 +28,12 @@ def answer(data, mode):
         return None
     if mode == "garbage":
         return data[:2] + os.urandom(40)
+    if mode.startswith("half "):
+        _, known, *addresses = mode.split()
+        if name.lower() == known and kind == A:
+            records = b"".join(b"\xc0\x0c" + struct.pack(">HHIH", A, 1, 7, 4) + socket.inet_aton(a) for a in addresses)
+            return data[:2] + struct.pack(">HHHHH", 0x8400, 1, len(addresses), 0, 0) + data[12:end] + records
+        mode = "servfail"
     flags = 0x8400 | CODES[mode] | (0x0200 if mode == "truncated" else 0)
     return data[:2] + struct.pack(">HHHHH", flags, 1, 0, 0, 0) + data[12:end]
 

@@ -3,6 +3,7 @@ a pod runs, its environment, its init container and its probes are those of the 
 its resolv.conf is that of a cluster, its DNS server plays the headless Service."""
 import atexit
 import functools
+import glob
 import os
 import re
 import shutil
@@ -152,7 +153,7 @@ class Pod:
         os.makedirs(self.w.path("config"), exist_ok=True)
         for name, text in config.items():
             self.w.write(f"config/{name}", text)
-        program = os.path.join(self.cluster.release, "lib", "gen_cluster-0.1.0", "priv", "bin", "gen_cluster")
+        program, = glob.glob(os.path.join(self.cluster.release, "lib", "gen_cluster-*", "priv", "bin", "gen_cluster"))
         self.sidecar = Proc(self.w, f"{self.name}-gc", [program, "run", "--config",
                                                        self.paths("/etc/gen_cluster/gen_cluster.config")],
                             env=self.environment(container), where=self.host.where())
