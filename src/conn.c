@@ -137,11 +137,16 @@ void gc_conn_flush_all(struct gc_node *n)
 	}
 }
 
-void gc_conn_wrote(struct gc_link *l, size_t len)
+static void note_out(struct gc_link *l, size_t len)
 {
 	l->bytes_out += len;
 	l->n->stats.bytes_out += len;
 	l->last_out_ms = uv_now(l->tcp.loop);
+}
+
+void gc_conn_wrote(struct gc_link *l, size_t len)
+{
+	note_out(l, len);
 	mark_dirty(l);
 }
 
@@ -149,6 +154,18 @@ void gc_conn_write(struct gc_link *l, const void *bytes, size_t len)
 {
 	gc_buf_put(&l->out, bytes, len);
 	gc_conn_wrote(l, len);
+}
+
+void gc_conn_write_now(struct gc_link *l, const void *bytes, size_t len)
+{
+	uv_buf_t buf = uv_buf_init((char *)(uintptr_t)bytes, (unsigned)len);
+	bool may = !l->tls && gc_conn_queued(l) == 0;
+	int n = may ? uv_try_write((uv_stream_t *)&l->tcp, &buf, 1) : 0;
+	size_t gone = n > 0 ? (size_t)n : 0;
+
+	note_out(l, gone);
+	if (gone < len)
+		gc_conn_write(l, (const uint8_t *)bytes + gone, len - gone);
 }
 
 size_t gc_conn_queued(const struct gc_link *l)
@@ -204,6 +221,16 @@ static void decipher(struct gc_link *l, const uint8_t *p, size_t len)
 	} while (n > 0 && l->state != GC_LINK_CLOSING);
 }
 
+static void take(struct gc_link *l, const uint8_t *p, size_t len)
+{
+	l->bytes_in += len;
+	l->n->stats.bytes_in += len;
+	if (l->tls)
+		decipher(l, p, len);
+	else
+		deliver(l, p, len);
+}
+
 static void on_read(uv_stream_t *s, ssize_t nread, const uv_buf_t *buf)
 {
 	struct gc_link *l = s->data;
@@ -212,16 +239,32 @@ static void on_read(uv_stream_t *s, ssize_t nread, const uv_buf_t *buf)
 		if (l->tls)
 			gc_tls_conn_ended(l->tls, (int)nread);
 		ended(l, (int)nread);
-		return;
+	} else if (nread > 0) {
+		take(l, (const uint8_t *)buf->base, (size_t)nread);
 	}
-	l->bytes_in += (uint64_t)nread;
-	l->n->stats.bytes_in += (uint64_t)nread;
-	if (nread == 0)
+}
+
+void gc_conn_look(struct gc_link *l)
+{
+	uv_os_fd_t fd;
+	ssize_t n;
+
+	if (l->is_paused || l->is_drained || uv_fileno((uv_handle_t *)&l->tcp, &fd) != 0)
 		return;
-	if (l->tls)
-		decipher(l, (const uint8_t *)buf->base, (size_t)nread);
-	else
-		deliver(l, (const uint8_t *)buf->base, (size_t)nread);
+	n = recv(fd, l->n->read_buf, GC_READ_BUF, MSG_DONTWAIT);
+	if (n > 0)
+		take(l, l->n->read_buf, (size_t)n);
+}
+
+void gc_conn_set_patient(struct gc_link *l, bool is_patient)
+{
+	int mark = is_patient ? GC_LEAST_FRAME : 1;
+	uv_os_fd_t fd;
+
+	if (l->tls || l->is_patient == is_patient || uv_fileno((uv_handle_t *)&l->tcp, &fd) != 0)
+		return;
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &mark, sizeof(mark)) == 0)
+		l->is_patient = is_patient;
 }
 
 void gc_conn_read(struct gc_link *l, bool on)

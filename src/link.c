@@ -134,6 +134,8 @@ static void answer_tick(struct gc_link *l)
 	uint64_t quarter = gc_node_quarter_ms(l->n), pause = quarter / 2 < 1000 ? quarter / 2 : 1000;
 
 	l->n->stats.ticks_in++;
+	if (l->ticks < UINT8_MAX)
+		l->ticks++;
 	/* The peer may count by a shorter net_ticktime than ours, so it is answered; but not if it has just
 	 * heard from us, or two nodes that answer would never stop. */
 	if (uv_now(l->tcp.loop) - l->last_out_ms >= pause)
@@ -280,6 +282,8 @@ void gc_link_input(struct gc_link *l, const uint8_t *p, size_t len)
 	}
 	if (len > 0 && l->is_paused)
 		put_aside(l, p, len);
+	if (l->in.len > 0)
+		gc_conn_set_patient(l, false);
 }
 
 /* ---- frames out ---- */
@@ -288,7 +292,7 @@ void gc_link_tick(struct gc_link *l)
 {
 	static const uint8_t tick[FRAME_HEADER];
 
-	gc_conn_write(l, tick, sizeof(tick));
+	gc_conn_write_now(l, tick, sizeof(tick));
 	l->n->stats.ticks_out++;
 }
 
@@ -331,11 +335,25 @@ int gc_link_send(struct gc_link *l, const struct gc_buf *ctl, const struct gc_bu
 
 /* ---- ticks ---- */
 
+/* A peer that ticks as we do is heard by looking once a quarter. One that counts by a shorter net_ticktime has
+ * each tick answered when it comes. */
+static void listen_for_ticks(struct gc_link *l)
+{
+	gc_conn_look(l);
+	if (l->state == GC_LINK_UP)
+		gc_conn_set_patient(l, l->in.len == 0 && l->ticks <= GC_TICKS_USUAL);
+	l->ticks = 0;
+}
+
 void gc_link_quarter(struct gc_link *l)
 {
-	bool has_heard = l->bytes_in != l->bytes_in_before;
-	bool has_spoken = l->bytes_out != l->bytes_out_before || gc_conn_queued(l) > 0;
+	bool has_heard, has_spoken;
 
+	listen_for_ticks(l);
+	if (l->state != GC_LINK_UP)
+		return;
+	has_heard = l->bytes_in != l->bytes_in_before;
+	has_spoken = l->bytes_out != l->bytes_out_before || gc_conn_queued(l) > 0;
 	l->quiet_quarters = has_heard ? 0 : (uint8_t)(l->quiet_quarters + 1);
 	l->bytes_in_before = l->bytes_in;
 	if (l->quiet_quarters >= 4) {

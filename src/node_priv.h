@@ -47,13 +47,17 @@
 #define GC_ACCEPT_PER_SOURCE 8
 /* All nodes of a host, a proxy or a mesh sidecar come from here. */
 #define GC_ACCEPT_LOOPBACK 64
-/* The links are looked at in turn, so that their ticks do not come all at once. */
-#define GC_SLICES 16
+/* The links are looked at in turn, so that their ticks do not come all at once; few turns, as each wakes us
+ * and the caches. */
+#define GC_SLICES 4
 #define GC_READ_BUF 65536
 #define GC_PLAIN_BUF 16384 /* one record of TLS */
 /* Length bytes of a handshake packet. */
 #define GC_TCP_HEADER 2u
 #define GC_TLS_HEADER 4u
+#define GC_LEAST_FRAME 5 /* bytes of the smallest frame that is no tick, with its header */
+/* More ticks than that between two looks come from a peer with a shorter net_ticktime than ours. */
+#define GC_TICKS_USUAL 2
 
 struct gc_conn_ops {
 	void (*on_connect)(struct gc_link *l, int uv_err);
@@ -80,6 +84,8 @@ struct gc_link {
 	uint8_t quiet_quarters; /* in a row without a byte from it */
 	bool is_dialled, is_dirty, is_told, is_drained, is_secure;
 	struct gc_tls_conn *tls; /* NULL: plain */
+	uint8_t ticks;	 /* since the last look */
+	bool is_patient; /* a lone tick does not wake us: gc_conn_set_patient */
 	uint32_t creation;
 	uint64_t flags;
 	struct gc_buf in;	  /* the beginning of a frame, nothing most of the time */
@@ -204,8 +210,16 @@ bool gc_conn_peer(const struct gc_link *l, union gc_addr *addr_r);
 void gc_conn_read(struct gc_link *l, bool on);
 /* It may be read from again after its pause; before that, what has been read already. */
 void gc_conn_go_on(struct gc_link *l);
+/* Takes in what has come, without waiting to be woken for it. */
+void gc_conn_look(struct gc_link *l);
+/* Patient: a lone tick (4 bytes) waits in the kernel; any frame, all that comes behind a tick, and the end of
+ * the connection wake us as ever. Only while no frame has begun: what its end is made of may be less. With
+ * TLS it changes nothing. */
+void gc_conn_set_patient(struct gc_link *l, bool is_patient);
 /* Copies; it leaves at the end of this turn of the loop. Never calls back. */
 void gc_conn_write(struct gc_link *l, const void *bytes, size_t len);
+/* The same at once, without a copy, if nothing else is in the way. */
+void gc_conn_write_now(struct gc_link *l, const void *bytes, size_t len);
 /* Sends what it can at once, closes, calls no ops any more. */
 void gc_conn_close(struct gc_link *l);
 /* The same for len bytes that the caller has put into l->out itself. */

@@ -3,6 +3,7 @@
 
 #include "err.h"
 #include "log.h"
+#include "node_priv.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -518,6 +519,121 @@ START_TEST(ticks_keep_it_up)
 }
 END_TEST
 
+/* ---- ticks that do not wake us ---- */
+
+static uint64_t ticks_in(void)
+{
+	struct gc_node_stats s;
+
+	gc_node_stats(t.n, &s);
+	return s.ticks_in;
+}
+
+/* The quarters of 15 s are turned by hand: none passes by itself. */
+static void open_patient(void)
+{
+	open_linked(NULL);
+	node_trace_link(&t, &q, "other@127.0.0.1");
+	(void)uv_tcp_nodelay(&p.tcp, 1); /* as Erlang */
+	gc_link_quarter(gc_node_find(t.n, PEER)); /* that of the handshake */
+	gc_link_quarter(gc_node_find(t.n, PEER));
+	ck_assert_int_eq(fake_peer_frame(&p), 0);
+}
+
+/* What p has sent before has been read by then, unless it waits in the kernel. */
+static void expect_by_the_other(void)
+{
+	uint8_t out[64];
+	int before = t.n_ctl;
+
+	for (int i = 1; i <= 3; i++) {
+		fake_peer_send(&q, out, put_frame(out, 1, false));
+		wait_count(&t, n_ctl, before + i);
+	}
+}
+
+START_TEST(a_lone_tick_waits)
+{
+	open_patient();
+	fake_peer_send(&p, "\0\0\0\0", 4);
+	expect_by_the_other();
+	ck_assert_uint_eq(ticks_in(), 0);
+	for (int i = 0; i < 5; i++) { /* it counts as life all the same, quarter after quarter */
+		gc_link_quarter(gc_node_find(t.n, PEER));
+		ck_assert_uint_eq(ticks_in(), (uint64_t)i + 1);
+		fake_peer_send(&p, "\0\0\0\0", 4);
+		expect_by_the_other();
+	}
+	ck_assert_int_eq(t.n_down, 0);
+	fake_peer_send(&p, "\0\0\0\0", 4); /* two are more than one */
+	expect_by_the_other();
+	ck_assert_uint_eq(ticks_in(), 7);
+}
+END_TEST
+
+START_TEST(who_ticks_faster_is_answered)
+{
+	open_patient();
+	for (int i = 0; i < 4; i++)
+		fake_peer_send(&p, "\0\0\0\0", 4);
+	expect_by_the_other();
+	gc_link_quarter(gc_node_find(t.n, PEER));
+	for (uint64_t i = 5; i < 8; i++) {
+		fake_peer_send(&p, "\0\0\0\0", 4);
+		expect_by_the_other();
+		ck_assert_uint_eq(ticks_in(), i);
+	}
+}
+END_TEST
+
+/* No end of a frame is too small to be noticed, wherever the frame was cut. */
+START_TEST(frames_for_a_patient_link)
+{
+	uint8_t out[64];
+	size_t len = put_frame(out, 1, true), cut = (size_t)_i;
+
+	open_patient();
+	fake_peer_send(&p, out, cut);
+	loop_for(&loop, 2);
+	fake_peer_send(&p, out + cut, len - cut);
+	wait_count(&t, n_ctl, 1);
+	gc_link_quarter(gc_node_find(t.n, PEER));
+	fake_peer_send(&p, out, len - 1);
+	loop_for(&loop, 2);
+	gc_link_quarter(gc_node_find(t.n, PEER)); /* within a frame */
+	fake_peer_send(&p, out + len - 1, 1);
+	wait_count(&t, n_ctl, 2);
+}
+END_TEST
+
+START_TEST(a_patient_link_ends)
+{
+	open_patient();
+	if (_i % 2)
+		fake_peer_send(&p, "\0\0\0\0", 4);
+	if (_i < 2)
+		fake_peer_hang_up(&p);
+	else
+		fake_peer_reset(&p);
+	wait_count(&t, n_down, 1);
+	/* libuv tells a reset behind bytes as an end */
+	ck_assert_int_eq(t.why.err, _i == 2 ? GC_ERESET : GC_EOF);
+}
+END_TEST
+
+/* Four quarters in which it said nothing, as without patience. */
+START_TEST(a_patient_link_is_dropped)
+{
+	open_patient(); /* has been the first */
+	for (int i = 2; i <= 4; i++) {
+		ck_assert_ptr_nonnull(gc_node_find(t.n, PEER));
+		gc_link_quarter(gc_node_find(t.n, PEER));
+	}
+	wait_count(&t, n_down, 1);
+	ck_assert_int_eq(t.why.err, GC_ETICK);
+}
+END_TEST
+
 /* ---- one link a name ---- */
 
 START_TEST(a_second_one_replaces_the_first)
@@ -626,6 +742,11 @@ int main(void)
 	tcase_add_test(k, ticks_are_not_answered_for_ever);
 	tcase_add_test(k, silence_is_noticed);
 	tcase_add_test(k, ticks_keep_it_up);
+	tcase_add_test(k, a_lone_tick_waits);
+	tcase_add_test(k, who_ticks_faster_is_answered);
+	tcase_add_loop_test(k, frames_for_a_patient_link, 1, 20);
+	tcase_add_loop_test(k, a_patient_link_ends, 0, 4);
+	tcase_add_test(k, a_patient_link_is_dropped);
 	suite_add_tcase(s, k);
 	tcase_add_test(o, a_second_one_replaces_the_first);
 	tcase_add_test(o, down_comes_before_up);
