@@ -138,6 +138,16 @@ static void challenge(struct gc_accept *a)
 
 /* ---- packets in: false if a is gone ---- */
 
+static bool may_have_name(struct gc_accept *a)
+{
+	char why[256];
+
+	if (!a->conn->tls || gc_tls_conn_allows(a->conn->tls, a->name, why, sizeof(why)))
+		return true;
+	refuse(a, GC_ETLSHOST, why);
+	return false;
+}
+
 static bool on_name(struct gc_accept *a, const uint8_t *p, size_t len)
 {
 	struct gc_hs_name name;
@@ -166,7 +176,7 @@ static bool on_name(struct gc_accept *a, const uint8_t *p, size_t len)
 		refuse(a, GC_EFLAGS, "it lacks mandatory flags: older than OTP 23?");
 		return false;
 	}
-	return true;
+	return may_have_name(a);
 }
 
 bool gc_accept_is_claiming(const struct gc_node *n, const char *name)

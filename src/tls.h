@@ -34,7 +34,8 @@ struct gc_tls_side {
 	enum gc_tls_crl crl;
 	uint8_t min_version, max_version, depth;
 	bool verify, must_have_cert, allows_any_name, allows_wildcards, no_sessions, no_order;
-	bool has_verify, has_must_have_cert, has_crl; /* given */
+	bool check_client_name; /* server: the certificate must be for the host of the name that is claimed */
+	bool has_verify, has_must_have_cert, has_crl, has_client_name; /* given */
 };
 
 #define GC_TLS_DEPTH 10 /* as in OTP */
@@ -87,6 +88,8 @@ void gc_tls_conn_bye(struct gc_tls_conn *c);
 void gc_tls_conn_ended(struct gc_tls_conn *c, int uv_err);
 /* err 0: none. */
 const struct gc_fail *gc_tls_conn_fail(const struct gc_tls_conn *c);
+/* A client says that it is that node: may it, by its certificate and our rules? If not, why. */
+bool gc_tls_conn_allows(const struct gc_tls_conn *c, const char *node, char *why, size_t len);
 /* The subject of the peer's certificate, "" if there is none. */
 void gc_tls_conn_subject(const struct gc_tls_conn *c, char *buf, size_t len);
 

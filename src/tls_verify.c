@@ -75,6 +75,20 @@ bool gc_tls_is_for(X509 *cert, const char *host, bool wildcards)
 	return X509_check_host(cert, host, 0, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1;
 }
 
+bool gc_tls_conn_allows(const struct gc_tls_conn *c, const char *node, char *why, size_t len)
+{
+	X509 *cert = SSL_get0_peer_certificate(c->ssl);
+	char subject[160];
+
+	if (!c->rules->check_client_name || !cert ||
+	    gc_tls_is_for(cert, gc_name_host(node), c->rules->allows_wildcards))
+		return true;
+	gc_tls_name(X509_get_subject_name(cert), subject, sizeof(subject));
+	(void)snprintf(why, len, "we refuse the certificate %s: not for %s", subject,
+		       gc_name_host(node));
+	return false;
+}
+
 /* ---- the callback ---- */
 
 static struct gc_tls_conn *conn_of(X509_STORE_CTX *x)

@@ -95,7 +95,8 @@ static struct gc_tls_options strict(const char *cert)
 				   .cacertfile = path("ca", "pem"),
 				   .depth = GC_TLS_DEPTH,
 				   .verify = true,
-				   .must_have_cert = true};
+				   .must_have_cert = true,
+				   .check_client_name = true};
 
 	return (struct gc_tls_options){.server = side, .client = side};
 }
@@ -295,6 +296,7 @@ START_TEST(let_in)
 
 	ck_assert_int_ne(test_ca_issue(&ca, &c), 0);
 	o = strict("node");
+	o.server.check_client_name = _i < 3;
 	open_u(&o);
 	if (_i == 3)
 		o.client.allows_any_name = true;
@@ -372,6 +374,23 @@ START_TEST(our_certificate_is_bad)
 	(void)snprintf(said, sizeof(said), "alert: %s; our certificate: CN=bad", bad[row].alert);
 	(void)snprintf(log, sizeof(log), "we refuse the %s", bad[row].detail);
 	expect(bad[row].err == GC_ETLSNOTYET ? GC_ETLSBADCERT : bad[row].err, said, bad[row].err, log);
+}
+END_TEST
+
+/* A good certificate, but of another host than its name says. */
+START_TEST(our_name_is_not_in_our_certificate)
+{
+	struct gc_tls_options mine, its;
+
+	(void)issue(&ca, "node", HERE, 0, 0);
+	(void)issue(&ca, "bad", "DNS:elsewhere.example", 0, 0);
+	mine = strict("bad");
+	its = strict("node");
+	open_t(&mine);
+	open_u(&its);
+	ck_assert_int_eq(dial(), GC_ENOTALLOWED);
+	ck_assert_uint_eq(cut(&u, GC_ETLSHOST), 1);
+	ck_assert_ptr_nonnull(strstr(logged, "we refuse the certificate CN=bad: not for 127.0.0.1"));
 }
 END_TEST
 
@@ -786,6 +805,7 @@ int main(void)
 	tcase_add_loop_test(k, let_in, 0, 7);
 	tcase_add_loop_test(k, its_certificate_is_bad, 0, N_BAD);
 	tcase_add_loop_test(k, our_certificate_is_bad, 0, 6);
+	tcase_add_test(k, our_name_is_not_in_our_certificate);
 	tcase_add_loop_test(k, no_certificate, 0, 2);
 	tcase_add_loop_test(k, revoked, 0, 2);
 	tcase_add_loop_test(k, no_list, 0, 2);
