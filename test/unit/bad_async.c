@@ -201,7 +201,7 @@ static int create(const struct gc_host *host, struct gc_instance *inst, void **s
 	if (!s)
 		return -1;
 	*s = (struct source){.host = host, .inst = inst, .mode = host->str(inst, "mode", 0)};
-	s->life = ++lives;
+	s->life = is(s, "hang_first") ? ++lives : 0;
 	if (is(s, "create")) {
 		(void)snprintf(err, err_len, "will not begin");
 		free(s);
