@@ -153,7 +153,7 @@ hello(Type, Content, Data) ->
 configure(nonode@nohost, _, Data) ->
     stop(now, Data);
 configure(Owner, Version, #data{run = Run, restart = #{hello_ms := HelloMs}} = Data) ->
-    Options = gen_cluster_options:for_program(to_try(Data), gen_cluster),
+    Options = gen_cluster_dist:add(gen_cluster_options:for_program(to_try(Data), gen_cluster)),
     case gen_cluster_run:configure(Owner, Options, gen_cluster_run:hello(Version, Run)) of
         {ok, Run1} ->
             {next_state, configuring, Data#data{run = Run1}, [{state_timeout, HelloMs, silent}]};
@@ -195,7 +195,7 @@ started(CNode, #data{run = Run, restart = Restart, last_error = Last} = Data) ->
 running({call, From}, {reload, Options}, #data{run = Run, reloading = none} = Data) ->
     case gen_cluster_options:check(Options) of
         {ok, List} ->
-            ForProgram = gen_cluster_options:for_program(List, gen_cluster),
+            ForProgram = gen_cluster_dist:add(gen_cluster_options:for_program(List, gen_cluster)),
             _ = gen_cluster_run:send({reload, ForProgram}, Run),
             {keep_state, Data#data{reloading = {From, List}}};
         {error, _} = Error ->

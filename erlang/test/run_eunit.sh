@@ -7,7 +7,7 @@ set -eu
 
 here=$(cd "$(dirname "$0")/.." && pwd)
 root=${RUN_IN:-}
-tests=${*:-"options program log relay server app"}
+tests=${*:-"options dist program log relay server app"}
 
 in_root() { if [ -n "$root" ]; then chroot "$root" "$@"; else "$@"; fi; }
 
