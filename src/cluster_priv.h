@@ -14,7 +14,7 @@
 #include "cluster.h"
 
 #define HASH_NONFATAL_OOM 1
-#include <uthash.h>
+#include "hash.h"
 #undef uthash_nonfatal_oom
 #define uthash_nonfatal_oom(element) ((void)(element)) /* its hh.tbl is NULL then */
 

@@ -7,11 +7,10 @@
 #include "discover.h"
 #include "dispatch.h"
 #include "dist.h"
+#include "hash.h"
 #include "node.h"
 #include "rpc.h"
 #include "subscriber.h"
-
-#include <uthash.h>
 
 struct dialling {
 	struct gc_daemon *daemon;

@@ -6,11 +6,11 @@
  * that is why `members` asks the watcher too, and why a join is done only when the watcher has seen it. */
 #define GC_PLUGIN_ENTRY gc_plugin_entry_erl
 #include "dist_erl.h"
+#include "hash.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 #include <utlist.h>
 
 struct node { /* one that the owner is connected to */

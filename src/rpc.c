@@ -2,10 +2,10 @@
  * the first word of the reference that came with each. */
 #include "rpc.h"
 #include "control.h"
+#include "hash.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 struct call {
 	uint32_t id; /* first word of its reference */
