@@ -75,7 +75,7 @@ struct gc_instance {
 	char last_reason[GC_REASON_MAX];
 	size_t last_n;
 	uint32_t last_ttl_s;
-	struct gc_trouble no_answer, not_taken;
+	struct gc_trouble no_answer, not_whole, not_taken;
 	struct gc_instance *prev, *next;
 };
 

@@ -18,6 +18,19 @@
 
 /* ---- delivery ---- */
 
+/* An answer that names nobody (a name that does not exist, mostly a wrong one), or not all. */
+static void note_remark(struct gc_instance *inst, const struct gc_answer *a, uint64_t now)
+{
+	if (a->reason && a->quality == GC_PARTIAL)
+		gc_trouble_log(&inst->not_whole, now, GC_LOG_WARNING, inst->facts.area,
+			       "a partial answer: %s", a->reason);
+	else if (a->reason && a->n == 0)
+		gc_trouble_log(&inst->not_whole, now, GC_LOG_WARNING, inst->facts.area, "no peers: %s",
+			       a->reason);
+	else
+		gc_trouble_over(&inst->not_whole, now, inst->facts.area, "a whole answer");
+}
+
 static void note_answer(struct gc_instance *inst, const struct gc_answer *a)
 {
 	uint64_t now = uv_now(inst->d->config.loop);
@@ -33,6 +46,7 @@ static void note_answer(struct gc_instance *inst, const struct gc_answer *a)
 		return;
 	}
 	gc_trouble_over(&inst->no_answer, now, inst->facts.area, "it answers again");
+	note_remark(inst, a, now);
 	inst->was_good = true;
 	inst->last_n = a->n;
 	inst->last_ttl_s = a->ttl_s;

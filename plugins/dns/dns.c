@@ -90,7 +90,17 @@ struct outcome {
 	size_t n_records, n_nodata, n_failed, n_missing;
 	uint32_t ttl_s;
 	struct gc_buf reason;
+	struct gc_buf empties; /* the domains without records */
+	const char *last_empty;
 };
+
+static void add_empty(struct outcome *o, const char *domain)
+{
+	if (o->last_empty && strcmp(o->last_empty, domain) == 0)
+		return; /* A and AAAA */
+	gc_buf_printf(&o->empties, "%s%s", o->last_empty ? ", " : "", domain);
+	o->last_empty = domain;
+}
 
 static void add_reason(struct outcome *o, const struct gc_fail *fail)
 {
@@ -112,6 +122,8 @@ static void count_question(struct outcome *o, struct question *q)
 		q->had_records = true;
 	else if (is_empty && q->n_missing >= CONFIRM)
 		q->had_records = false;
+	if (is_empty)
+		add_empty(o, q->domain);
 	if (is_empty && q->had_records)
 		o->n_missing++;
 	if ((q->fail.err && !is_empty) || (is_empty && q->had_records))
@@ -124,21 +136,17 @@ static void count_question(struct outcome *o, struct question *q)
 		o->ttl_s = q->ttl_s;
 }
 
-static enum gc_quality judge(struct outcome *o, const char **reason_r)
+static enum gc_quality judge(struct outcome *o)
 {
-	*reason_r = NULL;
-	if (o->n_failed > 0)
-		*reason_r = o->reason.failed ? "out of memory" : (const char *)o->reason.data;
 	if (o->n_records == 0 && o->n_failed > 0)
 		return GC_ERROR;
 	if (o->n_records == 0) {
-		*reason_r = o->n_nodata > 0 ? "nodata" : "nxdomain";
+		gc_buf_reset(&o->reason);
+		gc_buf_printf(&o->reason, "%s: %.*s", o->n_nodata > 0 ? "nodata" : "nxdomain",
+			      (int)o->empties.len, (const char *)o->empties.data);
 		return GC_COMPLETE; /* whether that is believed is up to the host */
 	}
-	if (o->n_failed == 0 && o->n_missing == 0)
-		return GC_COMPLETE;
-	*reason_r = o->reason.failed ? "out of memory" : (const char *)o->reason.data;
-	return GC_PARTIAL;
+	return o->n_failed == 0 && o->n_missing == 0 ? GC_COMPLETE : GC_PARTIAL;
 }
 
 /* ip asks for both families, but a host of both is one peer: Node@IP4 and Node@IP6 would be two names
@@ -169,18 +177,21 @@ static void finish(struct source *s)
 {
 	struct outcome o = {.ttl_s = UINT32_MAX};
 	struct gc_request *request = s->request;
-	const char *reason;
+	const char *reason = NULL;
 
 	for (size_t i = 0; i < s->n_questions; i++)
 		take_question(s, &o, &s->questions[i]);
-	gc_buf_put_u8(&o.reason, '\0');
-	enum gc_quality quality = judge(&o, &reason);
-
+	enum gc_quality quality = judge(&o);
+	if (o.reason.len > 0 || o.reason.failed) {
+		gc_buf_put_u8(&o.reason, '\0');
+		reason = o.reason.failed ? "out of memory" : (const char *)o.reason.data;
+	}
 	if (o.ttl_s != UINT32_MAX)
 		s->host->set_ttl(request, o.ttl_s);
 	s->request = NULL;
 	s->host->finish(request, quality, reason);
 	gc_buf_deinit(&o.reason);
+	gc_buf_deinit(&o.empties);
 }
 
 static void on_question(void *arg)

@@ -265,7 +265,9 @@ START_TEST(test_push_only)
 	const struct kept *k = answer(1);
 	is_complete(k, ""); /* pushed within create */
 	ck_assert(k->pushed);
+	ck_assert_ptr_nonnull(strstr(logged, "no peers: nobody yet"));
 	is_complete(answer(2), "a@h b@h");
+	ck_assert_ptr_nonnull(strstr(logged, "a whole answer"));
 	gc_discover_refresh(discover); /* it cannot be asked */
 	ck_assert_int_eq(n_answers, 2);
 }
@@ -534,6 +536,7 @@ START_TEST(test_blocking)
 	is_complete(first_of("bad_blocking-4"), "good@h web@10.0.0.1"); /* finish() was ignored */
 	ck_assert_str_eq(first_of("bad_blocking-4")->reason, "");
 	ck_assert_ptr_nonnull(strstr(logged, "from the worker, push no"));
+	ck_assert_ptr_nonnull(strstr(logged, "a partial answer: ?? ."));
 }
 END_TEST
 

@@ -105,12 +105,12 @@ START_TEST(empty_answers)
 
 	ck_assert_int_eq(a->quality, GC_COMPLETE);
 	ck_assert_uint_eq(a->n, 0);
-	ck_assert_str_eq(a->reason, "nxdomain");
+	ck_assert_str_eq(a->reason, "nxdomain: nobody.test");
 	a = ask_once(real.text, "domain => \"txt.test\"");
 	ck_assert_int_eq(a->quality, GC_COMPLETE);
-	ck_assert_str_eq(a->reason, "nodata");
+	ck_assert_str_eq(a->reason, "nodata: txt.test");
 	a = ask_once(real.text, "domain => \"only4.test\", record_type => aaaa");
-	ck_assert_str_eq(a->reason, "nodata");
+	ck_assert_str_eq(a->reason, "nodata: only4.test");
 	a = ask_once(real.text, "domain => \"x.broken\"");
 	ck_assert_int_eq(a->quality, GC_ERROR);
 	ck_assert_ptr_nonnull(strstr(a->reason, "servfail"));
@@ -154,9 +154,9 @@ START_TEST(srv_names)
 		     "domain => \"_erl._tcp.test\", record_type => srv, srv_port => false, port => 9");
 	ck_assert(fake_answer_has(a, "only4.test", NULL, 9));
 	a = ask_once(real.text, "domain => \"_none._tcp.test\", record_type => srv");
-	ck_assert_str_eq(a->reason, "nxdomain");
+	ck_assert_str_eq(a->reason, "nxdomain: _none._tcp.test");
 	a = ask_once(real.text, "domain => \"web.test\", record_type => srv");
-	ck_assert_str_eq(a->reason, "nodata");
+	ck_assert_str_eq(a->reason, "nodata: web.test");
 }
 END_TEST
 
@@ -330,7 +330,7 @@ START_TEST(a_domain_vanishes)
 	fake.only_name = "c.test"; /* all gone: up to the host */
 	a = ask();
 	ck_assert_int_eq(a->quality, GC_COMPLETE);
-	ck_assert_str_eq(a->reason, "nxdomain");
+	ck_assert_int_eq(strncmp(a->reason, "nxdomain: ", 10), 0);
 }
 END_TEST
 

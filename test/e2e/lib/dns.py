@@ -31,8 +31,9 @@ zone:
 
 
 class Dns:
-    def __init__(self, world, at, zone="test", address6=None):
-        """address6: where it listens, "::" for all, if not at the address of its host alone."""
+    def __init__(self, world, at, zone="test", address6=None, has_root=False):
+        """address6: where it listens, "::" for all, if not at the address of its host alone. has_root: a name outside
+        of the zone does not exist; else the question is refused."""
         need_program("knotd", "knot")
         self.world, self.at, self.address = world, at, at.address
         self.zone, self.serial, self.records = zone, 0, {}
@@ -41,7 +42,9 @@ class Dns:
         self.write_zone()
         world.write(f"dns-{at.name}/knot.conf", CONFIG.format(
             dir=self.dir, address=at.address, address6=address6 or at.address6,
-            zones=f"  - domain: {zone}.\n    file: {self.dir}/zone\n"))
+            zones="".join(f"  - domain: {domain}\n    file: {self.dir}/{file}\n" for domain, file in
+                          [(f"{zone}.", "zone")] + ([(".", "root")] if has_root else []))))
+        world.write(f"dns-{at.name}/root", f". 1 SOA ns.{zone}. hostmaster.{zone}. 1 60 60 600 1\n. 1 NS ns.{zone}.\n")
         self.start()
 
     def start(self):

@@ -5,7 +5,7 @@ from .loop import Failed
 
 class Recorder:
     def __init__(self, node, name):
-        self.node, self.name, self.lives, self.early = node, name, [], {}
+        self.node, self.name, self.pid, self.lives, self.early = node, name, None, [], {}
         self.on_message = lambda recorder, message: None
 
     def begin(self, pid):

@@ -71,7 +71,7 @@ class Release(Erl):
         self.more_env = {
             "ERL_AFLAGS": " ".join(SMALL_VM + [f"-eval '{load}.' -e2e_fd {fd} -kernel net_ticktime {pod.ticktime}"]
                                    + (["-start_epmd false"] if variant.has_epmd else [])),
-            "NODE_HOST": self.host, "SERVICE_NAME": pod.service.domain, "RELX_OUT_FILE_PATH": self.home,
+            "NODE_HOST": self.host, "SERVICE_NAME": pod.service.name, "RELX_OUT_FILE_PATH": self.home,
             "RELX_CONFIG_PATH": f"{pod.cluster.release_dir}/config/{variant.name}.config",
             **({} if variant.has_epmd else {"ERL_DIST_PORT": variant.port}), **pod.program_env(), **pod.env}
         return [f"{pod.cluster.release_dir}/bin/{BASENAME}", "foreground"]
@@ -80,6 +80,20 @@ class Release(Erl):
         super().on_node(what, node, info)
         if info.get("node_type") != "hidden":
             self.pod.cluster.witness.saw(self.pod, what, node, "nodes()", info)
+
+
+class Sidecar(GenCluster):
+    """The other container: the configuration of the overlay; owner and cookie file come from the environment."""
+
+    def __init__(self, pod):
+        super().__init__(pod.world, pod.release, start=False, env={
+            "GEN_CLUSTER_OWNER": pod.node, "GEN_CLUSTER_COOKIE_FILE": f"{pod.home}/.erlang.cookie",
+            **pod.program_env()})
+
+    def configure(self, **_options):
+        with open(os.path.join(EXAMPLE, "kustomize", "overlays", "sidecar", "gen_cluster.config"), encoding="utf8") as f:
+            self.config = self.world.write(f"{self.cnode}.config", f.read())
+        return self
 
 
 class Pod:
@@ -112,9 +126,7 @@ class Pod:
     def start(self):
         self.start_release()
         if self.variant.is_sidecar:
-            self.sidecar = GenCluster(self.world, self.release, start=False, env=self.program_env(),
-                                      discovery=f'{{dns, #{{domain => "{self.service.domain}"}}}}',
-                                      listen_port=4371).start()
+            self.sidecar = Sidecar(self).start()
 
     def start_release(self):
         if self.variant.has_epmd:

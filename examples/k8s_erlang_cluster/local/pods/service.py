@@ -16,9 +16,10 @@ class Service:
         """port_name, port: of the Service, for SRV. propagation, ttl: seconds."""
         self.world, self.port_name, self.port = world, port_name, port
         self.propagation, self.ttl = propagation, ttl
+        self.name = name
         self.relative, self.domain = f"{name}.{namespace}.svc", f"{name}.{namespace}.svc.{ZONE}"
         self.search = f"{namespace}.svc.{ZONE} svc.{ZONE} {ZONE}"
-        self.dns = Dns(world, host, zone=ZONE)
+        self.dns = Dns(world, host, zone=ZONE, has_root=True)
         self.pods, self.published_at, self.is_due, self.outage = [], 0.0, False, None
 
     # ---- what the pods do ----
