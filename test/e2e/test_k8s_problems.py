@@ -23,7 +23,7 @@ def table():
         text = f.read()
     rows = [cells(line) for line in text.partition("<!-- problems -->")[2].partition("<!-- end -->")[0].splitlines()
             if line.startswith("| ")]
-    return {row[0]: (row[1].strip("`"), row[2].strip("`")) for row in rows[2:]}
+    return {row[0]: (row[1].strip("`"), row[2].strip("`")) for row in rows[1:]}
 
 
 def erlang(value):
