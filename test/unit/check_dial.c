@@ -445,9 +445,10 @@ END_TEST
 
 /* ---- EPMD ---- */
 
-static void open_with_epmd(enum fake_epmd_mode mode, const void *bytes, size_t len)
+static void open_with_both(uint16_t dist_port, enum fake_epmd_mode mode, const void *bytes,
+			   size_t len)
 {
-	struct gc_node_config c = {.no_epmd = false};
+	struct gc_node_config c = {.no_epmd = false, .dist_port = dist_port};
 	char port[8];
 
 	has_epmd = fake_epmd_open(&epmd, &loop, "127.0.0.1", 0);
@@ -458,6 +459,11 @@ static void open_with_epmd(enum fake_epmd_mode mode, const void *bytes, size_t l
 	(void)snprintf(port, sizeof(port), "%u", ntohs(epmd.addr.sin_port));
 	setenv(EPMD_PORT_VAR, port, 1);
 	node_trace_open(&t, &loop, &c);
+}
+
+static void open_with_epmd(enum fake_epmd_mode mode, const void *bytes, size_t len)
+{
+	open_with_both(0, mode, bytes, len);
 }
 
 START_TEST(not_in_epmd)
@@ -525,6 +531,75 @@ START_TEST(creation_from_epmd)
 	ck_assert_uint_eq(q.theirs.creation, 0x12345678);
 	ck_assert_int_eq(t.n_epmd, 1);
 	ck_assert_uint_eq(gc_node_pid(t.n, gc_node_new_pid(t.n)).creation, 0x12345678);
+}
+END_TEST
+
+/* Bound, so that nobody else gets it, and not listening. */
+static int open_dead(uint16_t *port_r)
+{
+	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(addr);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&addr, len), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&addr, &len), 0);
+	*port_r = ntohs(addr.sin_port);
+	return fd;
+}
+
+/* Told by discovery (0) or the one of all (1): where nobody listens, EPMD is asked. */
+START_TEST(refused_port)
+{
+	uint16_t dead;
+	int fd = open_dead(&dead);
+
+	open_with_both(_i ? dead : 0, FAKE_ANSWER_END, port2(p.port, 77), 18);
+	(void)node_trace_start_dial(&t, PEER, _i ? 0 : dead, 5000);
+	ck_assert(fake_peer_wait_connected(&p));
+	ck_assert(fake_peer_answer(&p, PEER, VISIBLE, COOKIE, "ok"));
+	wait_count(&t, n_dialled, 1);
+	ck_assert_int_eq(t.dialled.fail.err, 0);
+	ck_assert_uint_eq(t.dialled.port, p.port);
+	close(fd);
+}
+END_TEST
+
+/* What is told is what came of the port, and what EPMD said. */
+START_TEST(refused_port_and_no_epmd)
+{
+	uint16_t dead;
+	int fd = open_dead(&dead);
+
+	open_with_both(dead, FAKE_ANSWER_END, "w\1", 2);
+	(void)node_trace_dial(&t, PEER, 0, 5000);
+	expect(GC_EREFUSED, GC_STAGE_CONNECT, "; EPMD: not_in_epmd");
+	close(fd);
+}
+END_TEST
+
+/* Another node of that host has the port of all: EPMD is asked for that of this one. */
+START_TEST(port_of_another)
+{
+	ck_assert(fake_peer_listen(&q, &loop));
+	open_with_both(q.port, FAKE_ANSWER_END, port2(p.port, 77), 18);
+	(void)node_trace_start_dial(&t, PEER, 0, 5000);
+	ck_assert(fake_peer_wait_connected(&q));
+	(void)fake_peer_answer(&q, "other@127.0.0.1", VISIBLE, COOKIE, "ok");
+	ck_assert(fake_peer_wait_connected(&p));
+	ck_assert(fake_peer_answer(&p, PEER, VISIBLE, COOKIE, "ok"));
+	wait_count(&t, n_dialled, 1);
+	ck_assert_int_eq(t.dialled.fail.err, 0);
+	ck_assert_uint_eq(t.dialled.port, p.port);
+}
+END_TEST
+
+/* Nobody tells the port, and EPMD is not to be asked. */
+START_TEST(no_port)
+{
+	node_trace_open(&t, &loop, NULL);
+	(void)node_trace_dial(&t, PEER, 0, 5000);
+	expect(GC_ENOPORT, GC_STAGE_CONNECT, "dist_port");
+	ck_assert_uint_lt(t.dialled.took_ms, 1000);
 }
 END_TEST
 
@@ -695,6 +770,10 @@ int main(void)
 	tcase_add_test(k, no_epmd);
 	tcase_add_test(k, mute_epmd);
 	tcase_add_test(k, port_from_epmd);
+	tcase_add_loop_test(k, refused_port, 0, 2);
+	tcase_add_test(k, refused_port_and_no_epmd);
+	tcase_add_test(k, port_of_another);
+	tcase_add_test(k, no_port);
 	tcase_add_test(k, creation_from_epmd);
 	tcase_add_test(k, hidden_in_epmd);
 	tcase_add_test(k, few_lookups_at_once);
