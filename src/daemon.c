@@ -1,5 +1,5 @@
-/* The daemon's life: start, requests, reload, stop; see daemon.h. What its parts tell each other is in
- * wire.c. */
+/* The daemon's life: start, requests, stop; see daemon.h. What its parts tell each other is in wire.c, what the
+ * cluster wants of them in act.c, a changed configuration in reload.c. */
 #include "daemon_priv.h"
 #include "request.h"
 
@@ -9,44 +9,9 @@
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
-#include <utlist.h>
 
 #define FLUSH_MS 200
 #define MEMBERS_POLL_MS 5000 /* the dist backend is asked for the whole set, besides what it tells */
-
-/* ---- configured subscribers ---- */
-
-static const char *notify_node(const struct gc_daemon *d, const struct gc_config_notify *n)
-{
-	return n->node ? n->node : d->owner;
-}
-
-static bool has_notify(const struct gc_daemon *d, const struct gc_config *config,
-		       const struct gc_config_notify *n)
-{
-	for (size_t i = 0; i < config->n_notify; i++) {
-		const char *a = notify_node(d, &config->notify[i]), *b = notify_node(d, n);
-		if (a && b && strcmp(config->notify[i].name, n->name) == 0 && strcmp(a, b) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Old and new may be the same (first start: old NULL). */
-static void set_notify(struct gc_daemon *d, const struct gc_config *old,
-		       const struct gc_config *new)
-{
-	for (size_t i = 0; old && i < old->n_notify; i++)
-		if (notify_node(d, &old->notify[i]) && !has_notify(d, new, &old->notify[i]))
-			(void)gc_subscribers_remove_name(d->subscribers, old->notify[i].name,
-							 notify_node(d, &old->notify[i]));
-	for (size_t i = 0; i < new->n_notify; i++)
-		if (notify_node(d, &new->notify[i]) &&
-		    gc_subscribers_add_name(d->subscribers, new->notify[i].name,
-					    notify_node(d, &new->notify[i])) != 0)
-			gc_log(GC_LOG_ERROR, "notify", "%s could not be added",
-			       new->notify[i].name);
-}
 
 /* ---- requests ---- */
 
@@ -57,7 +22,7 @@ static void refresh(void *arg)
 	gc_discover_refresh(d->discover);
 	gc_dist_refresh(d->dist);
 	gc_cluster_hurry(d->cluster, gc_now(d));
-	gc_wire_pump(d);
+	gc_act_pump(d);
 }
 
 void gc_daemon_request(struct gc_daemon *d, const struct gc_term *request, struct gc_buf *reply)
@@ -76,7 +41,7 @@ void gc_daemon_request(struct gc_daemon *d, const struct gc_term *request, struc
 				       .arg = d};
 
 	gc_request_answer(&c, request, reply);
-	gc_wire_pump(d);
+	gc_act_pump(d);
 }
 
 static void on_request(void *arg, const struct gc_term *request, struct gc_buf *reply)
@@ -108,7 +73,7 @@ bool gc_daemon_default_name(const char *owner, char *buf, size_t len)
 	return gc_name_make(buf, len, "gen_cluster", host);
 }
 
-static void fill_policy(const struct gc_daemon *d, const struct gc_config *config,
+void gc_daemon_policy(const struct gc_daemon *d, const struct gc_config *config,
 			struct gc_cluster_config *c)
 {
 	*c = (struct gc_cluster_config){
@@ -173,7 +138,7 @@ static int create_parts(struct gc_daemon *d, char *err, size_t err_len)
 	struct gc_cluster_config policy;
 	struct gc_subscribers_config subs;
 
-	fill_policy(d, d->config, &policy);
+	gc_daemon_policy(d, d->config, &policy);
 	d->cluster = gc_cluster_create(&policy, gc_now(d));
 	d->rpc = gc_rpc_create(d->c.loop, d->node);
 	d->dispatch = gc_dispatch_create(&dispatch);
@@ -223,7 +188,7 @@ static bool may_reach(void *arg, const struct sockaddr *addr)
 	return gc_node_may_reach(d->node, addr);
 }
 
-static int create_discover(struct gc_daemon *d, const struct gc_config *config,
+int gc_daemon_discover(struct gc_daemon *d, const struct gc_config *config,
 			   struct gc_discover **discover_r, char *err, size_t err_len)
 {
 	struct gc_plugin_path path = {(const char *const *)config->plugin_path,
@@ -259,25 +224,7 @@ static int create_all(struct gc_daemon *d, char *err, size_t err_len)
 	    (rc = create_parts(d, err, err_len)) != 0 ||
 	    (rc = create_dist(d, err, err_len)) != 0)
 		return rc;
-	return create_discover(d, d->config, &d->discover, err, err_len);
-}
-
-static void list_add(struct gc_name_list **list, const char *name)
-{
-	struct gc_name_list *n = calloc(1, sizeof(*n));
-
-	if (n && (n->name = strdup(name)))
-		LL_PREPEND(*list, n);
-	else
-		free(n); /* out of memory: its peers stay, which harms nobody */
-}
-
-static void await_answer(void *arg, const char *instance)
-{
-	struct gc_daemon *d = arg;
-
-	gc_name_list_remove(&d->retired, instance); /* it is back */
-	list_add(&d->awaited, instance);
+	return gc_daemon_discover(d, d->config, &d->discover, err, err_len);
 }
 
 static void run(struct gc_daemon *d)
@@ -290,13 +237,13 @@ static void run(struct gc_daemon *d)
 	if (d->owner)
 		gc_cluster_want_link(d->cluster, d->owner, d->config->owner_address,
 				     d->config->owner_port, true, gc_now(d));
-	set_notify(d, NULL, d->config);
+	gc_reload_notify(d, NULL, d->config);
 	uv_timer_start(&d->members_timer, gc_wire_on_members_timer, MEMBERS_POLL_MS, MEMBERS_POLL_MS);
-	gc_discover_each(d->discover, await_answer, d);
+	gc_reload_await(d);
 	gc_discover_start(d->discover);
 	if (gc_config_epmd(d->config) == GC_CONFIG_EPMD_FALSE)
 		gc_wire_tell_found(d);
-	gc_wire_pump(d);
+	gc_act_pump(d);
 }
 
 int gc_daemon_start(const struct gc_daemon_config *c, struct gc_daemon **daemon_r, char *err,
@@ -328,96 +275,6 @@ int gc_daemon_start(const struct gc_daemon_config *c, struct gc_daemon **daemon_
 	}
 	*daemon_r = d;
 	run(d);
-	return 0;
-}
-
-/* ---- reload ---- */
-
-static bool same_text(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
-static bool same_listen_addresses(const struct gc_config *a, const struct gc_config *b)
-{
-	bool same = a->n_listen_addresses == b->n_listen_addresses;
-
-	for (size_t i = 0; same && i < a->n_listen_addresses; i++)
-		same = same_text(a->listen_addresses[i], b->listen_addresses[i]);
-	return same;
-}
-
-static void warn_fixed(const struct gc_config *old, const struct gc_config *new)
-{
-	const struct {
-		const char *key;
-		bool same;
-	} fixed[] = {
-		{"owner", same_text(old->owner, new->owner)},
-		{"name", same_text(old->name, new->name)},
-		{"dist", same_text(old->dist.name, new->dist.name)},
-		{"cookie_file", same_text(old->cookie_file, new->cookie_file)},
-		{"listen_address", same_listen_addresses(old, new)},
-		{"listen_port", old->listen_port == new->listen_port},
-		{"epmd", gc_config_epmd(old) == gc_config_epmd(new)},
-		{"dist_port", old->dist_port == new->dist_port},
-		{"tls", !old->tls == !new->tls}, /* on or off; its options take effect */
-		{"net_ticktime", old->net_ticktime_s == new->net_ticktime_s},
-	};
-
-	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
-		if (!fixed[i].same)
-			gc_log(GC_LOG_WARNING, "config",
-			       "%s has changed: that takes effect at the next start",
-			       fixed[i].key);
-}
-
-static void on_old_discover_closed(void *arg)
-{
-	(void)arg;
-}
-
-static void retire_if_gone(void *arg, const char *instance)
-{
-	struct gc_daemon *d = arg;
-
-	if (!gc_discover_has(d->discover, instance))
-		list_add(&d->retired, instance);
-}
-
-int gc_daemon_reload(struct gc_daemon *d, struct gc_config *config, char *err, size_t err_len)
-{
-	struct gc_discover *discover = NULL, *old = d->discover;
-	struct gc_cluster_config policy;
-	int rc = d->is_stopping ? GC_ESHUTDOWN
-				: create_discover(d, config, &discover, err, err_len);
-
-	if (rc == 0 && config->tls && d->config->tls)
-		rc = gc_node_set_tls(d->node, config->tls, err, err_len);
-	if (rc) {
-		if (discover)
-			gc_discover_close(discover, on_old_discover_closed, NULL);
-		gc_config_destroy(config);
-		return rc;
-	}
-	warn_fixed(d->config, config);
-	d->discover = discover;
-	gc_discover_each(old, retire_if_gone, d);
-	gc_name_list_remove(&d->awaited, NULL);
-	gc_discover_each(d->discover, await_answer, d);
-	gc_wire_drop_retired(d);
-	gc_discover_close(old, on_old_discover_closed, NULL);
-	if (gc_node_set_allow(d->node, config->allow, config->n_allow) != 0)
-		gc_log(GC_LOG_ERROR, "config", "allow stays as it was: %s", gc_err_text(GC_ENOMEM));
-	fill_policy(d, config, &policy);
-	gc_cluster_configure(d->cluster, &policy, gc_now(d));
-	set_notify(d, d->config, config);
-	gc_log_set_level(config->log_level);
-	gc_config_destroy(d->config);
-	d->config = config;
-	gc_discover_start(d->discover);
-	gc_log(GC_LOG_NOTICE, "config", "reloaded");
-	gc_wire_pump(d);
 	return 0;
 }
 
@@ -466,7 +323,7 @@ void gc_daemon_stop(struct gc_daemon *d)
 	if (d->is_stopping)
 		return;
 	d->is_stopping = true;
-	gc_wire_forget_dials(d);
+	gc_act_forget_dials(d);
 	d->open = 2;
 	uv_close((uv_handle_t *)&d->timer, on_timer_closed);
 	uv_close((uv_handle_t *)&d->members_timer, on_timer_closed);

@@ -1,4 +1,5 @@
-/* Shared by daemon.c (life: start, reload, stop) and wire.c (what the parts tell each other). */
+/* Shared by daemon.c (start, stop), reload.c (a changed configuration), wire.c (what the parts tell each other) and
+ * act.c (what the cluster wants of them). */
 #ifndef GC_DAEMON_PRIV_H
 #define GC_DAEMON_PRIV_H
 
@@ -58,16 +59,32 @@ static inline uint64_t gc_now(const struct gc_daemon *d)
 	return uv_now(d->c.loop);
 }
 
-/* ---- wire.c ---- */
+/* ---- daemon.c ---- */
+void gc_daemon_policy(const struct gc_daemon *d, const struct gc_config *config,
+		      struct gc_cluster_config *c);
+int gc_daemon_discover(struct gc_daemon *d, const struct gc_config *config,
+		       struct gc_discover **discover_r, char *err, size_t err_len);
 
+/* ---- act.c ---- */
 /* Carries out all that the cluster wants by now, and sets its next wake-up. Not reentrant: what happens
  * meanwhile is seen by the call that runs already. */
-void gc_wire_pump(struct gc_daemon *d);
+void gc_act_pump(struct gc_daemon *d);
+void gc_act_forget_dials(struct gc_daemon *d);
+/* A line to --ready-fd, if there is one. */
+void gc_act_tell_ready_fd(struct gc_daemon *d, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* ---- reload.c ---- */
+/* Subscribers by configuration: those of new are added, those of old that are not in it go. old: NULL at first. */
+void gc_reload_notify(struct gc_daemon *d, const struct gc_config *old, const struct gc_config *new);
+/* All instances are awaited. */
+void gc_reload_await(struct gc_daemon *d);
 /* Forgets the peers of retired instances once nothing is awaited. */
-void gc_wire_drop_retired(struct gc_daemon *d);
-void gc_name_list_remove(struct gc_name_list **list, const char *name);
+void gc_reload_drop_retired(struct gc_daemon *d);
+void gc_name_list_remove(struct gc_name_list **list, const char *name); /* NULL: all */
+
+/* ---- wire.c ---- */
 bool gc_wire_is_owner(const struct gc_daemon *d, const char *node);
-void gc_wire_forget_dials(struct gc_daemon *d);
 void gc_wire_tell_found(struct gc_daemon *d);
 void gc_wire_on_members_timer(uv_timer_t *timer);
 /* The callbacks of the parts; arg is the daemon. */
