@@ -143,4 +143,43 @@ void gc_dns_end_queries(struct gc_dns *d);
 bool gc_dns_local(struct gc_dns *d, const char *host, int family, struct gc_fail *fail,
 		  struct gc_buf *records);
 
+/* ---- dns_query.c and dns_sub.c ---- */
+
+struct gc_dns_sub {
+	enum gc_dns_type type;
+	bool is_done;
+	int n_asked;
+	unsigned failed; /* a bit for each server */
+	uint64_t next_ms;
+	struct gc_fail fail;
+	struct gc_buf records;
+};
+
+struct gc_dns_query {
+	struct gc_dns *dns;
+	struct gc_dns_query *next, **link; /* among the open ones */
+	struct gc_dns_conf *conf;
+	uv_timer_t timer;
+	int n_refs; /* packets on the way, and the timer */
+	int round;
+	int next_candidate;
+	bool is_over, is_looked_up, is_busy, is_host, is_nodata;
+	int family;
+	uint64_t deadline_ms, grace_ms, gate_ms;
+	struct gc_dns_turn turn;
+	struct gc_fail fail;
+	struct gc_dns_sub subs[2];
+	int n_subs;
+	gc_dns_cb cb;
+	void *arg;
+	char name[GC_DNS_NAME]; /* of this round */
+	char host[];
+};
+
+/* Asks the next server that has not failed; if there is none, the sub is done. */
+void gc_dns_sub_ask(struct gc_dns_query *q, struct gc_dns_sub *s);
+/* Something is known that was not: the next sub, the next round, or the end, which calls back. */
+void gc_dns_query_proceed(struct gc_dns_query *q);
+void gc_dns_query_unref(struct gc_dns_query *q); /* n_refs - 1 */
+
 #endif

@@ -17,53 +17,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STEP_MS 1000	/* before another server is asked as well */
-#define STEP_MIN_MS 50
 #define GRACE_MS 100 /* A is there and AAAA is not (or the other way): how long to wait for it */
-
-struct sub {
-	enum gc_dns_type type;
-	bool is_done;
-	int n_asked;
-	unsigned failed; /* a bit for each server */
-	uint64_t next_ms;
-	struct gc_fail fail;
-	struct gc_buf records;
-};
-
-struct gc_dns_query {
-	struct gc_dns *dns;
-	struct gc_dns_query *next, **link; /* among the open ones */
-	struct gc_dns_conf *conf;
-	uv_timer_t timer;
-	int n_refs; /* packets on the way, and the timer */
-	int round;
-	int next_candidate;
-	bool is_over, is_looked_up, is_busy, is_host, is_nodata;
-	int family;
-	uint64_t deadline_ms, grace_ms, gate_ms;
-	struct gc_dns_turn turn;
-	struct gc_fail fail;
-	struct sub subs[2];
-	int n_subs;
-	gc_dns_cb cb;
-	void *arg;
-	char name[GC_DNS_NAME]; /* of this round */
-	char host[];
-};
-
-struct packet {
-	struct gc_dns_query *q;
-	struct sub *sub;
-	int round;
-	unsigned server;
-};
 
 static void on_timer(uv_timer_t *t);
 
 /* ---- the end of a question ---- */
 
-static void unref(struct gc_dns_query *q)
+void gc_dns_query_unref(struct gc_dns_query *q)
 {
 	struct gc_dns *d = q->dns;
 
@@ -77,7 +37,7 @@ static void unref(struct gc_dns_query *q)
 
 static void on_timer_close(uv_handle_t *h)
 {
-	unref(h->data);
+	gc_dns_query_unref(h->data);
 }
 
 void gc_dns_cancel(struct gc_dns_query *q)
@@ -125,137 +85,6 @@ void gc_dns_end_queries(struct gc_dns *d)
 	}
 }
 
-/* ---- asking servers ---- */
-
-static const char *type_name(enum gc_dns_type type)
-{
-	return type == GC_DNS_A ? "A" : type == GC_DNS_AAAA ? "AAAA" : "SRV";
-}
-
-static void sub_failed(struct gc_dns_query *q, struct sub *s, int err, const char *server,
-		       const char *why)
-{
-	gc_fail_set(&s->fail, err, GC_STAGE_RESOLVE, "%s %s: %s from %s", type_name(s->type), q->name,
-		    why, server);
-}
-
-static uint64_t step_ms(const struct gc_dns_query *q, const struct sub *s)
-{
-	uint64_t ms = q->dns->conf_options.timeout_ms / (q->conf->n_servers + 2);
-	int again = s->n_asked / (int)q->conf->n_servers;
-
-	ms = ms < STEP_MIN_MS ? STEP_MIN_MS : ms > STEP_MS ? STEP_MS : ms;
-	return ms << (again < 6 ? again : 6);
-}
-
-static void on_answer(void *arg, int status, int timeouts, unsigned char *p, int len);
-
-/* Asks the next server that has not failed; if there is none, the sub is done. */
-static void ask_next(struct gc_dns_query *q, struct sub *s)
-{
-	struct gc_dns_conf *c = q->conf;
-	struct packet *packet = malloc(sizeof(*packet));
-	unsigned server = 0, tries;
-
-	for (tries = 0; tries < c->n_servers; tries++) {
-		server = (c->first + (unsigned)s->n_asked + tries) % c->n_servers;
-		if (!(s->failed & 1u << server))
-			break;
-	}
-	if (!packet || tries == c->n_servers) {
-		if (!packet)
-			sub_failed(q, s, GC_ENOMEM, "here", "no memory");
-		free(packet);
-		s->is_done = true;
-		return;
-	}
-	*packet = (struct packet){q, s, q->round, server};
-	s->n_asked += (int)tries + 1;
-	s->next_ms = uv_now(q->dns->loop) + step_ms(q, s);
-	q->n_refs++;
-	gc_dns_conf_ask(c, server, q->name, s->type, on_answer, packet);
-}
-
-/* What c-ares itself has to say when there is no answer. */
-static int from_ares(int status, const char **why_r)
-{
-	*why_r = ares_strerror(status);
-	switch (status) {
-	case ARES_ETIMEOUT:
-		return GC_ETIMEDOUT;
-	case ARES_ENOMEM:
-		return GC_ENOMEM;
-	case ARES_EBADNAME:
-		*why_r = "not a domain name, no question";
-		return GC_EDNS;
-	case ARES_ENOTFOUND: /* what it refuses to ask: *.onion */
-		return GC_ENXDOMAIN;
-	case ARES_ECONNREFUSED:
-		*why_r = "no DNS server listens, refused";
-		return GC_EDNS;
-	case ARES_EDESTRUCTION:
-	case ARES_ECANCELLED:
-		return GC_ECANCELED;
-	default:
-		return GC_EDNS;
-	}
-}
-
-/* A server that had to be asked because the first one did not answer is asked first from now on. */
-static void remember_server(struct gc_dns_query *q, const struct sub *s, unsigned server)
-{
-	if (server != q->conf->first && s->n_asked > 1)
-		q->conf->first = server;
-}
-
-static void take_answer(struct gc_dns_query *q, struct sub *s, unsigned server, int err,
-			const char *why)
-{
-	if (err > 0 || err == GC_ENXDOMAIN || err == GC_ENODATA) {
-		remember_server(q, s, server);
-		memset(&s->fail, 0, sizeof(s->fail));
-		if (err < 0)
-			gc_fail_set(&s->fail, err, GC_STAGE_RESOLVE, "%s %s", type_name(s->type),
-				    q->name);
-		s->is_done = true;
-		return;
-	}
-	if (err == GC_EPROTO || err == GC_EREFUSED)
-		err = GC_EDNS;
-	sub_failed(q, s, err, gc_dns_conf_server(q->conf, server), why);
-	s->failed |= 1u << server;
-	ask_next(q, s);
-}
-
-static void proceed(struct gc_dns_query *q);
-
-static void on_answer(void *arg, int status, int timeouts, unsigned char *p, int len)
-{
-	struct packet packet = *(struct packet *)arg;
-	struct gc_dns_query *q = packet.q;
-	struct sub *s = packet.sub;
-	const char *why = "";
-	bool was_busy = q->is_busy;
-	int err;
-
-	(void)timeouts;
-	free(arg);
-	if (q->is_over || packet.round != q->round || s->is_done) {
-		unref(q);
-		return;
-	}
-	q->is_busy = true;
-	if (p && len > 0)
-		err = gc_dns_parse(p, (size_t)len, q->name, s->type, &s->records, &why);
-	else
-		err = from_ares(status, &why);
-	take_answer(q, s, packet.server, err, why);
-	q->is_busy = was_busy;
-	if (!q->is_busy)
-		proceed(q);
-	unref(q);
-}
-
 /* ---- rounds ---- */
 
 /* False: no candidate is left. One that is too long is none. */
@@ -271,13 +100,13 @@ static bool start_round(struct gc_dns_query *q)
 	q->round++;
 	q->is_busy = true;
 	for (int i = 0; i < q->n_subs; i++) {
-		struct sub *s = &q->subs[i];
+		struct gc_dns_sub *s = &q->subs[i];
 
 		s->is_done = false;
 		s->n_asked = 0;
 		s->failed = 0;
 		memset(&s->fail, 0, sizeof(s->fail));
-		ask_next(q, s);
+		gc_dns_sub_ask(q, s);
 	}
 	q->is_busy = false;
 	return true;
@@ -323,7 +152,7 @@ static void arm(struct gc_dns_query *q)
 }
 
 /* After anything has happened: answer, next round, or wait on. */
-static void proceed(struct gc_dns_query *q)
+void gc_dns_query_proceed(struct gc_dns_query *q)
 {
 	bool has_records;
 
@@ -367,7 +196,7 @@ static void begin(struct gc_dns_query *q)
 	q->conf->n_users++;
 	q->gate_ms = uv_now(q->dns->loop) + GC_DNS_GATE_MS;
 	if (start_round(q)) {
-		proceed(q);
+		gc_dns_query_proceed(q);
 		return;
 	}
 	gc_fail_set(&q->fail, GC_EDNS, GC_STAGE_RESOLVE, "%s: longer than a domain name", q->host);
@@ -415,9 +244,9 @@ static void on_timer(uv_timer_t *t)
 	q->is_busy = true;
 	for (int i = 0; i < q->n_subs; i++)
 		if (!q->subs[i].is_done && now >= q->subs[i].next_ms)
-			ask_next(q, &q->subs[i]);
+			gc_dns_sub_ask(q, &q->subs[i]);
 	q->is_busy = false;
-	proceed(q);
+	gc_dns_query_proceed(q);
 }
 
 static struct gc_dns_query *create(struct gc_dns *d, const char *host, gc_dns_cb cb, void *arg)
