@@ -122,10 +122,10 @@ class Cluster:
         if self.variant.is_stateful:
             self.stop([pod])
             self.start(1, pod.name)[0].passes_probe()
-            self.pause(self.variant.min_ready(self.timing))
+            self.pause(self.timing.min_ready)
         else:
             self.start(1)[0].passes_probe()
-            self.pause(self.variant.min_ready(self.timing))
+            self.pause(self.timing.min_ready)
             self.stop([pod])
 
     def pause(self, seconds):

@@ -14,12 +14,6 @@ class Variant:
     port: int = 4370           # where the release listens
     port_name: str = "dist"    # what the Service calls that
 
-    def min_ready(self, timing):
-        """minReadySeconds. Where nodes are named by host name, a new pod cannot be reached before DNS has its new
-        address. A rolling update that does not wait for that has nodes which see some nodes but not all, and from
-        OTP 25 on `global` then disconnects more of them (prevent_overlapping_partitions)."""
-        return max(timing.min_ready, timing.propagation + timing.ttl + 0.5 if self.is_stateful else 0.0)
-
 
 VARIANTS = {v.name: v for v in (
     Variant("ip", "a Deployment; nodes are found by A records and named by address"),
