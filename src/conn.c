@@ -238,7 +238,10 @@ static void on_read(uv_stream_t *s, ssize_t nread, const uv_buf_t *buf)
 	if (nread < 0) {
 		if (l->tls)
 			gc_tls_conn_ended(l->tls, (int)nread);
-		ended(l, (int)nread);
+		if (l->state == GC_LINK_UP)
+			gc_share_end(l, (int)nread);
+		else
+			ended(l, (int)nread);
 	} else if (nread > 0) {
 		take(l, (const uint8_t *)buf->base, (size_t)nread);
 	}

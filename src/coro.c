@@ -174,9 +174,9 @@ static size_t wipe(struct gc_coro *co)
 
 		if (!(resident[i] & 1))
 			continue;
-		for (uint8_t *q = p; q < stop && deepest >= stop; q++)
+		for (uint64_t *q = (uint64_t *)(void *)p; (uint8_t *)q < stop && deepest >= stop; q++)
 			if (*q != 0)
-				deepest = q;
+				deepest = (uint8_t *)q;
 		explicit_bzero(p, page());
 	}
 	return (size_t)(end - deepest);

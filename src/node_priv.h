@@ -24,8 +24,8 @@
 
 /* Dials younger than GC_YOUNG_MS at once: enough to hide the delay of a network, few enough to bound what
  * they hold. Older ones (silent peers) stop counting, so they cannot fill it. */
-#define GC_YOUNG_MAX 256
-#define GC_YOUNG_MS 250
+#define GC_YOUNG_MAX 128
+#define GC_YOUNG_MS 125
 /* The answer to our first registration is waited for that long before we dial or accept, for the sake of its
  * creation. A local EPMD answers in a millisecond, or refuses; only a hung one costs that time, once. */
 #define GC_EPMD_FIRST_MS 1000
@@ -95,6 +95,7 @@ struct gc_link {
 	struct gc_link *prev_paused, *next_paused;
 	uint64_t share_turn, share_end_ns; /* share.c */
 	bool is_paused;			   /* whole frames may wait in `in` */
+	int end_err;			   /* a libuv error: it has ended, and waits to be told down */
 	uint64_t up_mono_ms, last_out_ms;
 	uint64_t bytes_in, bytes_out, frames_in, frames_out;
 	uint64_t bytes_in_before, bytes_out_before; /* a quarter ago */
@@ -233,6 +234,8 @@ void gc_share_init(struct gc_node *n); /* one more handle: paused_idle */
 void gc_share_begin(struct gc_link *l);
 /* True: what is left must wait, in l->in; it is not read from until then. */
 bool gc_share_is_over(struct gc_link *l);
+/* Reading has come to the end of a link: it is told down in a later turn. */
+void gc_share_end(struct gc_link *l, int uv_err);
 void gc_share_forget(struct gc_link *l); /* it closes; fine if it is not paused */
 
 /* ---- link.c ---- */

@@ -1,6 +1,7 @@
 /* What one link may take of a turn of the loop. A peer that sends more than we can answer in GC_SHARE_NS is put
  * aside: it is not read from, and what has come of it is gone on with in later turns, GC_PAUSED_NS a turn for all
- * such links together, one after another. So it holds up nobody but itself, and TCP makes it wait.
+ * such links together, one after another. So it holds up nobody but itself, and TCP makes it wait. Links that have
+ * ended wait in the same line: a thousand of them at once (a switch, a host) are told down a few in each turn.
  * Owner: the node. Loop thread. */
 #include "node_priv.h"
 
@@ -14,6 +15,11 @@ static void go_on(struct gc_link *l)
 {
 	struct gc_buf held = l->in;
 
+	if (l->end_err) {
+		gc_link_ended(l, l->end_err);
+		gc_link_tell_down(l); /* now, so that it is part of this turn's share */
+		return;
+	}
 	gc_share_forget(l);
 	l->in = (struct gc_buf){0};
 	gc_link_input(l, held.data, held.len);
@@ -48,19 +54,28 @@ void gc_share_begin(struct gc_link *l)
 	l->share_end_ns = uv_hrtime() + GC_SHARE_NS;
 }
 
+static void put_aside(struct gc_link *l)
+{
+	l->is_paused = true;
+	gc_conn_read(l, false);
+	DL_APPEND2(l->n->paused, l, prev_paused, next_paused);
+	(void)uv_idle_start(&l->n->paused_idle, on_idle);
+}
+
+void gc_share_end(struct gc_link *l, int uv_err)
+{
+	l->end_err = uv_err;
+	put_aside(l);
+}
+
 bool gc_share_is_over(struct gc_link *l)
 {
-	struct gc_node *n = l->n;
-
 	if (l->is_paused)
 		return true;
 	if (uv_hrtime() < l->share_end_ns || l->state != GC_LINK_UP)
 		return false;
-	l->is_paused = true;
-	n->stats.links_paused++;
-	gc_conn_read(l, false);
-	DL_APPEND2(n->paused, l, prev_paused, next_paused);
-	(void)uv_idle_start(&n->paused_idle, on_idle);
+	l->n->stats.links_paused++;
+	put_aside(l);
 	return true;
 }
 

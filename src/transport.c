@@ -18,7 +18,7 @@
 ei_cnode *ei_fd_to_cnode(int fd); /* in every libei, but in no header */
 #endif
 
-#define IDLE_STACKS 256
+#define IDLE_STACKS 128
 /* The number ei knows the connection by. Its entry lives between two lines of run_ei(), so one serves all,
  * and ei's table never grows beyond its first segment. */
 #define SLOT 0

@@ -5,6 +5,7 @@
 #include "log.h"
 #include "node_priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -634,6 +635,51 @@ START_TEST(a_patient_link_is_dropped)
 }
 END_TEST
 
+/* ---- many at once ---- */
+
+#define MANY 40
+static struct fake_peer many[MANY];
+static uint64_t told_turn;
+static int told, told_most; /* in one turn */
+
+/* Longer than the share of a turn that all such links have together. */
+static void tell_long(struct node_trace *trace, struct gc_link *l)
+{
+	uint64_t end = uv_hrtime() + 2000000;
+
+	(void)l;
+	told = trace->n->turn == told_turn ? told + 1 : 1;
+	told_turn = trace->n->turn;
+	if (told > told_most)
+		told_most = told;
+	while (uv_hrtime() < end)
+		;
+}
+
+START_TEST(many_ends_share_the_turns)
+{
+	char name[32];
+
+	node_trace_open(&t, &loop, NULL);
+	for (int i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "p%d@127.0.0.1", i);
+		node_trace_link(&t, &many[i], name);
+	}
+	t.on_down = tell_long;
+	for (int i = 0; i < MANY; i++) { /* without a turn in between */
+		uv_os_fd_t fd;
+
+		ck_assert_int_eq(uv_fileno((uv_handle_t *)&many[i].tcp, &fd), 0);
+		ck_assert_int_eq(shutdown(fd, SHUT_WR), 0);
+	}
+	wait_count(&t, n_down, MANY);
+	ck_assert_int_eq(told_most, 1);
+	ck_assert_uint_eq(gc_node_link_count(t.n), 0);
+	for (int i = 0; i < MANY; i++)
+		fake_peer_close(&many[i]);
+}
+END_TEST
+
 /* ---- one link a name ---- */
 
 START_TEST(a_second_one_replaces_the_first)
@@ -748,6 +794,7 @@ int main(void)
 	tcase_add_loop_test(k, a_patient_link_ends, 0, 4);
 	tcase_add_test(k, a_patient_link_is_dropped);
 	suite_add_tcase(s, k);
+	tcase_add_test(o, many_ends_share_the_turns);
 	tcase_add_test(o, a_second_one_replaces_the_first);
 	tcase_add_test(o, down_comes_before_up);
 	tcase_add_test(o, each_link_may_be_closed);

@@ -24,6 +24,8 @@ static void on_down(void *arg, struct gc_link *l, const struct gc_fail *why)
 	if (t->link == l)
 		t->link = NULL;
 	ck_assert_ptr_ne(gc_node_find(t->n, gc_link_name(l)), l);
+	if (t->on_down)
+		t->on_down(t, l);
 }
 
 static void on_control(void *arg, struct gc_link *l, struct gc_span ctl, struct gc_span msg)

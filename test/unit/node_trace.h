@@ -25,6 +25,7 @@ struct node_trace {
 	struct gc_buf ctl, msg; /* all of them, one behind the other */
 	int close_at_ctl;	/* close the link inside this control message */
 	void (*on_ctl)(struct node_trace *t, struct gc_link *l);
+	void (*on_down)(struct node_trace *t, struct gc_link *l);
 };
 
 /* Without EPMD unless c says so. c: what differs from the default, or NULL. */
