@@ -33,8 +33,8 @@
 #ifdef GC_TSAN
 #include <sanitizer/tsan_interface.h>
 #endif
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
+#if __has_include(<valgrind/memcheck.h>)
+#include <valgrind/memcheck.h>
 #define GC_VALGRIND 1
 #endif
 
@@ -166,6 +166,10 @@ static size_t wipe(struct gc_coro *co)
 
 #ifdef GC_ASAN
 	__asan_unpoison_memory_region(co->stack, GC_CORO_STACK);
+#endif
+#ifdef GC_VALGRIND
+	/* what lies below the last stack pointer is none of ours, it thinks */
+	(void)VALGRIND_MAKE_MEM_DEFINED(co->stack, GC_CORO_STACK);
 #endif
 	if (mincore(co->stack, GC_CORO_STACK, resident) != 0)
 		memset(resident, 1, sizeof(resident));

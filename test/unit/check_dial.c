@@ -33,6 +33,7 @@ static void teardown(void)
 {
 	if (has_epmd)
 		fake_epmd_close(&epmd);
+	has_epmd = false;
 	fake_peer_close(&p);
 	fake_peer_close(&q);
 	node_trace_close(&t, 0);
