@@ -215,7 +215,7 @@ void gc_conn_go_on(struct gc_link *l);
 void gc_conn_look(struct gc_link *l);
 /* Patient: a lone tick (4 bytes) waits in the kernel; any frame, all that comes behind a tick, and the end of
  * the connection wake us as ever. Only while no frame has begun: what its end is made of may be less. With
- * TLS it changes nothing. */
+ * TLS it changes nothing. A mark that is lowered tells at once what it makes readable (tcp_set_rcvlowat). */
 void gc_conn_set_patient(struct gc_link *l, bool is_patient);
 /* Copies; it leaves at the end of this turn of the loop. Never calls back. */
 void gc_conn_write(struct gc_link *l, const void *bytes, size_t len);

@@ -607,6 +607,31 @@ START_TEST(frames_for_a_patient_link)
 }
 END_TEST
 
+static bool has_read(void *arg)
+{
+	struct gc_link_info info;
+
+	gc_link_info(gc_node_find(t.n, PEER), &info);
+	return info.bytes_in == *(uint64_t *)arg;
+}
+
+/* What came while the mark was high is told when it is lowered: no end of a frame is missed in between. */
+START_TEST(a_lowered_mark_wakes_us)
+{
+	struct gc_link_info info;
+	uint64_t want;
+
+	open_patient();
+	gc_link_info(gc_node_find(t.n, PEER), &info);
+	want = info.bytes_in + 2;
+	fake_peer_send(&p, "\0\0", 2);
+	expect_by_the_other();
+	ck_assert(!has_read(&want));
+	gc_conn_set_patient(gc_node_find(t.n, PEER), false);
+	ck_assert(loop_until(&loop, has_read, &want, 5000));
+}
+END_TEST
+
 START_TEST(a_patient_link_ends)
 {
 	open_patient();
@@ -791,6 +816,7 @@ int main(void)
 	tcase_add_test(k, a_lone_tick_waits);
 	tcase_add_test(k, who_ticks_faster_is_answered);
 	tcase_add_loop_test(k, frames_for_a_patient_link, 1, 20);
+	tcase_add_test(k, a_lowered_mark_wakes_us);
 	tcase_add_loop_test(k, a_patient_link_ends, 0, 4);
 	tcase_add_test(k, a_patient_link_is_dropped);
 	suite_add_tcase(s, k);
