@@ -41,7 +41,15 @@ erlc -Wall -Werror +debug_info -o ebin *.erl || exit 1
 ERL_EPMD_PORT=$(erl -noinput -eval "
 	{ok, L} = gen_tcp:listen(0, []), {ok, P} = inet:port(L), io:put_chars(integer_to_list(P)), halt().")
 export ERL_EPMD_PORT
-exec erl -noinput -pa ebin -eval "
+# One of our own, up before it is needed: net_kernel:start/1 starts a daemon that outlives us, and does not wait.
+epmd >/dev/null 2>&1 &
+trap "kill $!" EXIT
+tries=0
+until epmd -names >/dev/null 2>&1; do
+	tries=$((tries + 1))
+	[ $tries -lt 1000 ] || { echo "epmd does not come up"; exit 1; }
+done
+erl -noinput -pa ebin -eval "
 	Modules = [list_to_atom(\"gen_cluster_\" ++ T ++ \"_tests\")
 		   || T <- string:lexemes(os:getenv(\"GC_TESTS\"), \" \")],
 	io:format(\"OTP ~ts~n\", [erlang:system_info(otp_release)]),
