@@ -15,7 +15,7 @@ EBIN = os.path.join(BUILDDIR, "erlang", "ebin")
 def knows(w, family, tls, args, has_epmd):
     if not os.path.exists(os.path.join(EBIN, "gen_cluster.app")):
         raise Skip(f"the application is not built in {EBIN}")
-    net, ca, nodes = Net(w), Ca(w), []
+    net, ca, nodes = Net(w), Ca(w) if tls else None, []
     places = [net.host(f"h{i}") for i in range(2)]
     addresses = [place.address6 if family == "inet6" else place.address for place in places]
     for place, address, short in zip(places, addresses, "ab"):

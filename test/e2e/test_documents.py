@@ -5,6 +5,7 @@ import os
 import re
 
 from lib import *
+from lib.ca import need_tls
 from lib.net import Net
 from lib.world import BUILDDIR, SRCDIR, need_program
 
@@ -40,6 +41,7 @@ def run(w, title, has_epmd=True):
 
 
 def tls(w):
+    need_tls()
     run(w, "TLS")
 
 

@@ -5,8 +5,8 @@ import os
 import re
 import subprocess
 
-from .loop import Failed
-from .world import need_program
+from .loop import Failed, Skip
+from .world import BUILDDIR, need_program
 
 CONFIG = """
 [ca]
@@ -50,6 +50,14 @@ def alternatives(host):
     return [f"DNS:{host}"] + ([f"IP:{host}"] if is_address else [])
 
 
+def need_tls():
+    """Skips where the program speaks no TLS, or certificates cannot be made."""
+    need_program("openssl", "openssl")
+    with open(os.path.join(BUILDDIR, "build_config.h"), encoding="utf8") as f:
+        if "#define HAVE_TLS 1" not in f.read():
+            raise Skip("gen_cluster was built without TLS")
+
+
 class Cert:
     """Paths of a certificate and its key; hosts are those that it is for."""
 
@@ -62,7 +70,7 @@ class Ca:
     """Ca(world) is the one that all trust; Ca(world, "other") is a stranger."""
 
     def __init__(self, world, name="ca"):
-        need_program("openssl", "openssl")
+        need_tls()
         self.world, self.name, self.dir = world, name, world.path(f"ca-{name}")
         os.mkdir(self.dir)
         self.write("openssl.cnf", CONFIG.format(dir=self.dir))
