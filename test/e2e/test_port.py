@@ -69,7 +69,7 @@ def owner_does_not_read(w):
     w.loop.unwatch(port.proc.popen.stdout.fileno())
     for _ in range(2000):
         port.send((Atom("call"), 1, Atom("help")))
-    assert a.eval("net_adm:ping(C)", C=port.cnode) == "pong"
+    w.until(lambda: a.eval("net_adm:ping(C)", C=port.cnode) == "pong", 5, "it is in EPMD and answers")
     port.close_stdin()
     port.proc.expect_exit(2)
 
