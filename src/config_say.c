@@ -85,7 +85,7 @@ static size_t list_keys(const struct gc_row *rows, const char **keys)
 {
 	size_t n = 0;
 
-	for (; rows[n].key && n < GC_ROWS_MAX; n++)
+	for (; n < GC_ROWS_MAX && rows[n].key; n++)
 		keys[n] = rows[n].key;
 	return n;
 }

@@ -18,7 +18,7 @@ static size_t copy_plain(char *to, const char *name)
 {
 	size_t len = 0;
 
-	for (; name[len] && len < NAME_MAX_LEN; len++)
+	for (; len < NAME_MAX_LEN && name[len]; len++)
 		to[len] = plain(name[len]);
 	to[len] = '\0';
 	return len;
