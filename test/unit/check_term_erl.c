@@ -182,8 +182,8 @@ static bool is_of_own_node(const uint8_t *p, size_t len, int64_t ours)
 
 	gc_buf_put_u32(&b, (uint32_t)len);
 	gc_buf_put(&b, p, len);
-	for (size_t i = 0; i + 13 <= b.len; i++) {
-		if (memcmp(b.data + i, own, 13) == 0)
+	for (size_t i = 1; i + 13 <= b.len; i++) { /* an atom: its length stands before it */
+		if (b.data[i - 1] == 13 && memcmp(b.data + i, own, 13) == 0)
 			b.data[i + 12] = 'u';
 	}
 	ask('B', b.data, b.len);
