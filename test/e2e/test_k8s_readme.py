@@ -2,12 +2,15 @@
 """The commands of the example's README: each that can be run without a cluster is run, each other names files,
 images and workloads that are there. A command that is not known here is a failure."""
 import base64
+import contextlib
 import os
 import re
+import signal
 import subprocess
 
 from lib import *
 from lib.k8s import EXAMPLE, NAME, NAMESPACE, OVERLAYS, Cluster, build_release, load_yaml, manifests, of_kind
+from lib.world import descendants
 
 EXEC = rf"kubectl -n {NAMESPACE} exec (-it )?deploy/{NAME} -c release -- "
 WORKLOAD = rf"deployment/{NAME}"
@@ -111,6 +114,9 @@ def in_pod(w, pod, command, terminal):
     for line in typed():
         shell.popen.stdin.write((line.replace("10.77.0.5", other) + "\n").encode())
     w.until(lambda: "pong" in shell.lines, 20, "an answer to the last question")
+    for pid, _, _ in descendants(shell.pid):  # the console outlives its terminal for a while
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     shell.kill()
     return shell.lines
 
