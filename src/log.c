@@ -22,16 +22,6 @@ const char *gc_log_level_name(enum gc_log_level level)
 	return (unsigned)level < 5 ? level_names[level] : "unknown";
 }
 
-int gc_log_level_from_name(const char *name, enum gc_log_level *level_r)
-{
-	for (unsigned i = 0; i < 5; i++)
-		if (strcmp(name, level_names[i]) == 0) {
-			*level_r = (enum gc_log_level)i;
-			return 0;
-		}
-	return GC_EINVAL;
-}
-
 void gc_log_open(gc_log_sink_cb sink, void *arg, enum gc_log_level max)
 {
 	state.sink = sink;

@@ -22,8 +22,6 @@ typedef void (*gc_log_sink_cb)(void *arg, enum gc_log_level level, const char *a
 /* Sets the sink (NULL: stderr) and the least urgent level that is still let through. */
 void gc_log_open(gc_log_sink_cb sink, void *arg, enum gc_log_level max);
 void gc_log_set_level(enum gc_log_level max);
-/* 0 and *level_r for "error" .. "debug", else GC_EINVAL. */
-int gc_log_level_from_name(const char *name, enum gc_log_level *level_r);
 const char *gc_log_level_name(enum gc_log_level level);
 
 /* area: a module or instance, as "dial", "discover dns". Lines over 1000 bytes are cut. */

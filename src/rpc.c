@@ -205,8 +205,3 @@ void gc_rpc_link_down(struct gc_rpc *r, const struct gc_link *link, const struct
 			finish(r, c, &fail, (struct gc_span){0});
 	arm(r);
 }
-
-size_t gc_rpc_pending(const struct gc_rpc *r)
-{
-	return HASH_COUNT(r->calls);
-}

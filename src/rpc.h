@@ -26,6 +26,5 @@ void gc_rpc_forget(struct gc_rpc *r, const void *arg);
 bool gc_rpc_on_message(struct gc_rpc *r, uint32_t pid, struct gc_span msg);
 /* The link is gone: its calls fail with GC_ENOLINK. */
 void gc_rpc_link_down(struct gc_rpc *r, const struct gc_link *link, const struct gc_fail *why);
-size_t gc_rpc_pending(const struct gc_rpc *r);
 
 #endif

@@ -274,11 +274,6 @@ void gc_transport_trim(struct gc_transport *t)
 	gc_coro_pool_trim(t->coros);
 }
 
-size_t gc_transport_stack_used(const struct gc_transport *t)
-{
-	return gc_coro_pool_high_water(t->coros);
-}
-
 /* ---- one outgoing handshake ---- */
 
 struct gc_outbound *gc_outbound_create(struct gc_transport *t, const char *peer, unsigned header,

@@ -27,8 +27,6 @@ void gc_transport_set_creation(struct gc_transport *t, uint32_t creation);
 uint64_t gc_transport_flags(const struct gc_transport *t);
 /* No handshake is under way: gives idle stacks back. */
 void gc_transport_trim(struct gc_transport *t);
-/* The most stack ei has used so far. */
-size_t gc_transport_stack_used(const struct gc_transport *t);
 
 /* ---- one outgoing handshake over a connection that stands ---- */
 struct gc_outbound;
