@@ -1,6 +1,6 @@
 /* The option table: what can be configured, in one row each, and the members of struct gc_config
  * that are no plain values (discovery, dist, removed, notify, plugin_path). Everything else about a
- * row is generic: config_row.c. Where values come from: config_read.c. Pure; the configuration owns
+ * row is generic: config_row.c. Where values come from: config_read.c, config_file.c. Pure; the configuration owns
  * its arena. */
 #include "config_priv.h"
 

@@ -70,10 +70,13 @@ struct gc_config {
 
 /* From a term: a list (or map) of options, {gen_cluster, Options}, or a sys.config (a list of
  * {App, Options}, from which gen_cluster is taken). file: for errors, may be NULL. The term is copied;
- * lines are told only by gc_config_from_file. */
+ * lines are told only by the two below. */
 int gc_config_from_term(const struct gc_term *t, const char *file, struct gc_config **config_r,
 			char *err, size_t err_len);
-/* Reads and parses a regular file (at most 1 MiB), then as above. Blocks for the read. */
+/* Parses it, then as above. file: whose text it is. */
+int gc_config_from_text(const char *text, size_t len, const char *file, struct gc_config **config_r,
+			char *err, size_t err_len);
+/* Reads a regular file (at most 1 MiB), then as above. Blocks for the read. */
 int gc_config_from_file(const char *file, struct gc_config **config_r, char *err, size_t err_len);
 /* All defaults; is_empty is false. */
 int gc_config_default(struct gc_config **config_r);

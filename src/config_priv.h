@@ -66,7 +66,7 @@ int gc_setting_refuse(const struct gc_setting *s, const struct gc_term *t);
 int gc_setting_unknown(const struct gc_setting *s, const struct gc_term *t, const char *key,
 		       const struct gc_row *rows);
 
-
+/* ---- config_file.c ---- */
 /* A regular file of at most 1 MiB. GC_EIO with a sentence in err. */
 int gc_config_read_file(const char *file, struct gc_buf *b, char *err, size_t err_len);
 

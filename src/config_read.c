@@ -1,21 +1,15 @@
-/* Where the configuration comes from: a term, a file, one option as text (command line), the
- * environment. Blocking reads of small regular files only, at start and on SIGHUP. */
+/* What the configuration is made of: a term, the text of a file, one option as text (command line), the
+ * environment. Pure. */
 #include "config_priv.h"
 
 #include "err.h"
 #include "etf.h"
-#include "trust.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#define FILE_MAX_BYTES (1u << 20)
 #define ARENA_MAX_BYTES (128u << 20) /* a tree takes some 90 bytes for the smallest term */
 
 /* ---- create ---- */
@@ -202,110 +196,21 @@ int gc_config_from_term(const struct gc_term *t, const char *file, struct gc_con
 	return finish(rc, c, config_r, err, err_len);
 }
 
-/* ---- a file ---- */
-
-static int file_error(const char *file, const char *why, char *err, size_t err_len)
-{
-	(void)snprintf(err, err_len, "%s: %s", file, why);
-	return GC_EIO;
-}
-
-static int read_all(int fd, struct gc_buf *b)
-{
-	for (;;) {
-		uint8_t *to = gc_buf_reserve(b, 4096);
-		if (!to)
-			return ENOMEM;
-		ssize_t n = read(fd, to, 4096);
-		b->len -= n > 0 ? 4096 - (size_t)n : 4096;
-		if (n == 0)
-			return 0;
-		if (n < 0 && errno != EINTR)
-			return errno;
-		if (b->len > FILE_MAX_BYTES)
-			return EFBIG;
-	}
-}
-
-/* Nobody else may put another file in its place: its directory, where all links lead. In one with the
- * sticky bit (/tmp) only the owner of the file can. */
-static int judge_dir(const char *file, char *err, size_t err_len)
-{
-	char *real = realpath(file, NULL), *slash = real ? strrchr(real, '/') : NULL;
-	struct stat st;
-	int rc = 0;
-
-	if (!slash || slash == real) {
-		free(real);
-		return 0; /* gone meanwhile: the one that we read is open; or in the root */
-	}
-	*slash = '\0';
-	if (stat(real, &st) == 0 && !(st.st_mode & S_ISVTX))
-		rc = gc_trust_mode(&st, "its directory", file, err, err_len);
-	free(real);
-	return rc;
-}
-
-/* What is in it decides whom the release connects to, and what is run. Its owner may be another user (a
- * deployment, a mounted volume): who that is, is up to whoever starts us. */
-static int judge(int fd, const char *file, char *err, size_t err_len)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
-		return 0; /* told by the reader */
-	int rc = gc_trust_mode(&st, "the file", file, err, err_len);
-	return rc ? rc : judge_dir(file, err, err_len);
-}
-
-/* Regular files only: a pipe could make us wait. */
-int gc_config_read_file(const char *file, struct gc_buf *b, char *err, size_t err_len)
-{
-	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct stat st;
-
-	if (fd < 0)
-		return file_error(file, strerror(errno), err, err_len);
-	int refused = judge(fd, file, err, err_len);
-	if (refused) {
-		(void)close(fd);
-		return refused;
-	}
-	int failed = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? read_all(fd, b) : EINVAL;
-	(void)close(fd);
-	if (failed == EINVAL)
-		return file_error(file, "not a regular file", err, err_len);
-	if (failed == EFBIG)
-		return file_error(file, "larger than 1 MiB", err, err_len);
-	return failed ? file_error(file, strerror(failed), err, err_len) : 0;
-}
-
-static int parse_file(struct gc_config *c, const char *file, const struct gc_buf *b, char *err,
-		      size_t err_len)
-{
-	const struct gc_term *t;
-	char why[300];
-	int rc = gc_term_parse(c->arena, (const char *)b->data, b->len, true, &t, why, sizeof(why));
-
-	if (rc) {
-		(void)snprintf(err, err_len, "%s:%s", file, why);
-		return GC_EINVAL;
-	}
-	return take_term(c, t, file, err, err_len);
-}
-
-int gc_config_from_file(const char *file, struct gc_config **config_r, char *err, size_t err_len)
+int gc_config_from_text(const char *text, size_t len, const char *file, struct gc_config **config_r,
+			char *err, size_t err_len)
 {
 	struct gc_config *c = NULL;
-	struct gc_buf b = {0};
+	const struct gc_term *t;
+	char why[300];
 	int rc = gc_config_default(&c);
 
 	*config_r = NULL;
+	if (rc == 0 && gc_term_parse(c->arena, text, len, true, &t, why, sizeof(why)) != 0) {
+		(void)snprintf(err, err_len, "%s:%s", file, why);
+		rc = GC_EINVAL;
+	}
 	if (rc == 0)
-		rc = gc_config_read_file(file, &b, err, err_len);
-	if (rc == 0)
-		rc = parse_file(c, file, &b, err, err_len);
-	gc_buf_deinit(&b);
+		rc = take_term(c, t, file, err, err_len);
 	return finish(rc, c, config_r, err, err_len);
 }
 

@@ -1,5 +1,5 @@
 /* A connection as the node sees it: a socket with a queue. Bytes in go to whoever owns it at the time, or
- * to link.c once it is up; bytes out are gathered and leave together at the end of each turn of the loop. With TLS,
+ * to frame.c once it is up; bytes out are gathered and leave together at the end of each turn of the loop. With TLS,
  * all of them pass through tls_conn.c, and everybody else sees plain bytes only.
  * Owner: the struct frees itself when its handle has closed. Loop thread. */
 #include "node_priv.h"

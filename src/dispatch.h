@@ -1,5 +1,5 @@
-/* What Erlang sends to us: the dispatcher of control messages (design 1.5; facts section 4). Ticks and
- * frames are link.c's, the content of answers is request.c's. Nothing can be run through here: two
+/* What Erlang sends to us: the dispatcher of control messages (design 1.5; facts section 4). Frames are
+ * frame.c's, the content of answers is request.c's. Nothing can be run through here: two
  * names are served (net_kernel for pings, gen_cluster), and rpc:call/erpc:call for that allow-list.
  * Unknown operations are counted and ignored; they never cost the link. Loop thread. */
 #ifndef GC_DISPATCH_H

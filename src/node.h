@@ -2,11 +2,13 @@
  * link per node name, ever. Loop thread.
  *
  *   node.c       life, listen, table of links, ticks          self.c    cookie, EPMD registration, creation, pids
- *   dial.c       who dials, one deadline                      accept.c  the accepted handshake (our own state machine)
+ *   dial.c       who dials, one deadline                      accept.c  who is let in, for how long
  *   turn.c       resolve, EPMD, TCP, each in its turn         transport.c  what lies under ei_connect: checked frames in,
  *   shake.c      TLS, the dialled handshake                                patched frames out (facts section 2)
+ *   accept_shake.c  the accepted one (our own state machine)
  *   coro.c       the stacks ei_connect waits on               tls.h     what lies under all of it, if there is TLS
- *   link.c       frames, ticks, bounded queues, once the handshake is done
+ *   link.c       from up to down and the ticks, once the handshake is done
+ *   frame.c      frames in and out, bounded queues
  */
 #ifndef GC_NODE_H
 #define GC_NODE_H

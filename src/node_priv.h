@@ -1,7 +1,7 @@
 /* What the files of the node share; nobody else includes this. node.h says which file is which.
  *
  * A connection is one struct gc_link from its connect or accept on; until the handshake is done its bytes go
- * to the owner's ops (dial.c, accept.c), then to link.c. Everything on the loop thread. */
+ * to the owner's ops (dial.c, accept.c), then to frame.c. Everything on the loop thread. */
 #ifndef GC_NODE_PRIV_H
 #define GC_NODE_PRIV_H
 
@@ -55,6 +55,7 @@
 /* Length bytes of a handshake packet. */
 #define GC_TCP_HEADER 2u
 #define GC_TLS_HEADER 4u
+#define GC_FRAME_HEADER 4u
 #define GC_LEAST_FRAME 5 /* bytes of the smallest frame that is no tick, with its header */
 /* More ticks than that between two looks come from a peer with a shorter net_ticktime than ours. */
 #define GC_TICKS_USUAL 2
@@ -248,14 +249,17 @@ struct gc_peer_facts {
 };
 /* 0, or GC_ENOMEM (then the connection still belongs to its owner). */
 int gc_link_up(struct gc_link *l, const struct gc_peer_facts *peer, bool is_dialled);
-/* Bytes of frames. */
-void gc_link_input(struct gc_link *l, const uint8_t *p, size_t len);
 void gc_link_ended(struct gc_link *l, int uv_err);
 void gc_link_tick(struct gc_link *l);
+void gc_link_on_tick(struct gc_link *l); /* one has come */
 /* Tells on_link_down if it has not been told. */
 void gc_link_tell_down(struct gc_link *l);
 /* One look at it each quarter of net_ticktime. */
 void gc_link_quarter(struct gc_link *l);
+
+/* ---- frame.c ---- */
+/* Bytes of frames. */
+void gc_link_input(struct gc_link *l, const uint8_t *p, size_t len);
 
 /* ---- dial.c ---- */
 enum gc_incoming { GC_INCOMING_OK = 0, GC_INCOMING_SIMULTANEOUS = 1, GC_INCOMING_NOK = 2 };

@@ -1,6 +1,8 @@
 /* The port front end; see port.h. */
 #include "port.h"
+
 #include "err.h"
+#include "port_proto.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,27 +24,6 @@ struct gc_port {
 	void *closed_arg;
 };
 
-/* ---- packets ---- */
-
-int64_t gc_port_parse(const uint8_t *p, size_t len, struct gc_span *term_r)
-{
-	struct gc_reader r = gc_reader(p, len);
-	uint32_t size = gc_read_u32(&r);
-
-	if (r.failed)
-		return 0;
-	if (size > GC_PORT_MAX_PACKET)
-		return GC_ETOOBIG;
-	if (size < 2)
-		return GC_EPROTO;
-	if (r.len < size)
-		return 0;
-	if (gc_read_u8(&r) != GC_ETF_VERSION || gc_etf_check(r.p, size - 1) != (int64_t)size - 1)
-		return GC_EPROTO;
-	*term_r = (struct gc_span){r.p, size - 1};
-	return 4 + (int64_t)size;
-}
-
 /* ---- reading ---- */
 
 static void end(struct gc_port *p, const char *why)
@@ -54,26 +35,20 @@ static void end(struct gc_port *p, const char *why)
 	p->config.on_end(p->config.arg, why);
 }
 
-static void take_packets(struct gc_port *p)
+static bool on_term(void *arg, struct gc_span term)
 {
-	size_t used = 0;
-	struct gc_span term;
+	struct gc_port *p = arg;
 
-	while (!p->is_ended && !p->is_closing) {
-		int64_t n = gc_port_parse(p->pending.data + used, p->pending.len - used, &term);
-		if (n == 0)
-			break;
-		if (n < 0) {
-			end(p, n == GC_ETOOBIG ? "a packet on stdin is larger than the limit"
-					       : "a packet on stdin is not one external term");
-			break;
-		}
-		p->config.on_packet(p->config.arg, term);
-		used += (size_t)n;
-	}
-	gc_buf_consume(&p->pending, used);
-	if (p->pending.len == 0)
-		gc_buf_deinit(&p->pending); /* configurations are large and rare */
+	p->config.on_packet(p->config.arg, term);
+	return !p->is_ended && !p->is_closing;
+}
+
+static const char *broken(int err)
+{
+	if (err == GC_ENOMEM)
+		return "out of memory";
+	return err == GC_ETOOBIG ? "a packet on stdin is larger than the limit"
+				 : "a packet on stdin is not one external term";
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
@@ -94,11 +69,9 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 		end(p, n == UV_EOF ? "stdin was closed" : uv_strerror((int)n));
 		return;
 	}
-	gc_buf_put(&p->pending, buf->base, (size_t)n);
-	if (p->pending.failed)
-		end(p, "out of memory");
-	else
-		take_packets(p);
+	int err = gc_port_take(&p->pending, buf->base, (size_t)n, on_term, p);
+	if (err)
+		end(p, broken(err));
 }
 
 int gc_port_open(const struct gc_port_config *c, struct gc_port **port_r)
@@ -152,9 +125,7 @@ static int write_term(struct gc_port *p, const struct gc_buf *term)
 
 	if (!w)
 		return GC_ENOMEM;
-	gc_buf_put_u32(&w->bytes, (uint32_t)term->len + 1);
-	gc_buf_put_u8(&w->bytes, GC_ETF_VERSION);
-	gc_buf_put(&w->bytes, term->data, term->len);
+	gc_port_put(&w->bytes, term);
 	w->req.data = w;
 	buf = uv_buf_init((char *)w->bytes.data, (unsigned)w->bytes.len);
 	if (w->bytes.failed || term->failed ||

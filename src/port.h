@@ -24,8 +24,6 @@
 
 #include <uv.h>
 
-#define GC_PORT_MAX_PACKET (16u << 20)
-
 struct gc_port;
 struct gc_port_config {
 	uv_loop_t *loop;
@@ -43,10 +41,5 @@ int gc_port_open(const struct gc_port_config *c, struct gc_port **port_r);
 int gc_port_send(struct gc_port *p, const struct gc_buf *term, bool droppable);
 /* Gives queued bytes flush_ms to leave. */
 void gc_port_close(struct gc_port *p, uint64_t flush_ms, void (*closed)(void *arg), void *arg);
-
-/* The pure part, also a fuzz target: splits a byte stream into packets. > 0: bytes of the first
- * whole packet (its term in *term_r), 0: needs more, GC_ETOOBIG, GC_EPROTO (empty, no version byte,
- * not one valid term). */
-int64_t gc_port_parse(const uint8_t *p, size_t len, struct gc_span *term_r);
 
 #endif

@@ -1,19 +1,53 @@
-/* The packets of the port, one after the other. */
+/* The packets of the port. The first byte says in how large pieces they come (0: all at once), and whether the
+ * reader stops at some packet; a packet written is read back as it was. */
+#include "err.h"
 #include "fuzz.h"
-#include "port.h"
+#include "port_proto.h"
+
+#include <string.h>
+
+#define PIECE(how) ((size_t)(how) >> 3)
+#define STOP_AFTER(how) ((how) & 7u) /* so many packets; 0: never */
+
+struct reader {
+	unsigned n, stop_after;
+};
+
+static bool on_again(void *arg, struct gc_span term)
+{
+	struct gc_span *again = arg;
+
+	FUZZ_REQUIRE(term.len == again->len && memcmp(term.p, again->p, term.len) == 0);
+	again->p = NULL;
+	return true;
+}
+
+static bool on_term(void *arg, struct gc_span term)
+{
+	struct reader *r = arg;
+	struct gc_buf packet = {0}, pending = {0};
+	const struct gc_buf bytes = {.data = (uint8_t *)(uintptr_t)term.p, .len = term.len};
+
+	FUZZ_REQUIRE(gc_etf_check(term.p, term.len) == (int64_t)term.len);
+	gc_port_put(&packet, &bytes);
+	FUZZ_REQUIRE(gc_port_take(&pending, packet.data, packet.len, on_again, &term) == 0);
+	FUZZ_REQUIRE(term.p == NULL && pending.len == 0 && pending.data == NULL);
+	gc_buf_deinit(&packet);
+	return ++r->n != r->stop_after;
+}
 
 FUZZ_TARGET(port)
 {
-	while (len > 0) {
-		struct gc_span term = {0};
-		int64_t n = gc_port_parse(data, len, &term);
-		FUZZ_REQUIRE(n <= (int64_t)len);
-		if (n <= 0)
-			break;
-		FUZZ_REQUIRE(term.p >= data && term.p + term.len == data + n);
-		FUZZ_REQUIRE(gc_etf_check(term.p, term.len) == (int64_t)term.len);
-		data += n;
-		len -= (size_t)n;
-	}
+	struct gc_buf pending = {0};
+	int rc = 0;
+
+	if (len == 0)
+		return 0;
+	size_t piece = PIECE(data[0]) ? PIECE(data[0]) : len;
+	struct reader r = {0, STOP_AFTER(data[0])};
+	for (size_t at = 1; at < len && rc == 0 && (r.n == 0 || r.n != r.stop_after); at += piece)
+		rc = gc_port_take(&pending, data + at, len - at < piece ? len - at : piece, on_term, &r);
+	FUZZ_REQUIRE(rc == 0 || rc == GC_EPROTO || rc == GC_ETOOBIG);
+	gc_buf_deinit(&pending);
 	return 0;
 }
