@@ -25,7 +25,7 @@ typedef void (*gc_answer_cb)(void *arg, const struct gc_answer *answer);
 
 struct gc_discover_config {
 	uv_loop_t *loop;
-	uint64_t refresh_interval_ms; /* UINT64_MAX: discover once, never again */
+	uint64_t refresh_interval_ms; /* UINT64_MAX: until the first answer of use (discover_pace.c), then never again */
 	double refresh_jitter;	      /* 0.1: each interval is between 0.9 and 1.1 of it */
 	size_t max_peers;	      /* per answer */
 	const char *owner, *cnode;    /* copied; owner may be NULL */
@@ -43,7 +43,7 @@ int gc_discover_add(struct gc_discover *d, const struct gc_plugin_path *path, co
 /* First refresh of all at once, then by the clock. */
 void gc_discover_start(struct gc_discover *d);
 /* Refresh all now; those in flight are left to finish. Those that fail by their own deadline answer
- * GC_ERROR "timeout"; a failed round is asked again after min(interval, 1 s .. backoff). */
+ * GC_ERROR "timeout"; when each is asked again says discover_pace.c. */
 void gc_discover_refresh(struct gc_discover *d);
 size_t gc_discover_count(const struct gc_discover *d);
 /* By name of the instance: is it there; and each of them. */

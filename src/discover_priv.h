@@ -1,6 +1,7 @@
 /* Between the parts of the discovery manager: discover.c (all instances),
- * discover_instance.c (one), discover_again.c (another in its place), discover_round.c (its questions and answers), discover_host.c
- * (services for plugins), discover_thread.c (blocking plugins), discover_report.c.
+ * discover_instance.c (one), discover_again.c (another in its place), discover_round.c (its questions and answers),
+ * discover_pace.c (when it is asked again), discover_host.c (services for plugins), discover_thread.c (blocking plugins),
+ * discover_report.c.
  *
  * An instance is in one of three states; closing is apart from them.
  *
@@ -17,6 +18,7 @@
 #define GC_DISCOVER_PRIV_H
 
 #include "discover.h"
+#include "discover_pace.h"
 #include "host.h"
 #include "log.h"
 #include "peerset.h"
@@ -66,11 +68,10 @@ struct gc_instance {
 	bool is_closing, is_closed, is_abandoned;
 	/* for the report and the backoff */
 	uint64_t asked_mono_ms, answered_mono_ms, rounds, errors, pushes;
-	unsigned failures; /* in a row */
+	struct gc_pace pace;
 	unsigned missed;   /* rounds, since it is overdue */
 	unsigned agains;   /* made again so often without an answer between */
 	uint64_t restarts; /* made again so often in all */
-	bool was_good;	   /* ever answered without an error */
 	enum gc_quality last_quality;
 	char last_reason[GC_REASON_MAX];
 	size_t last_n;

@@ -13,9 +13,6 @@
 #include <stdio.h>
 #include <utlist.h>
 
-#define RETRY_MIN_MS 1000
-#define RETRY_MAX_MS 60000 /* where the interval is infinity */
-
 /* ---- delivery ---- */
 
 /* An answer that names nobody (a name that does not exist, mostly a wrong one), or not all. */
@@ -47,7 +44,6 @@ static void note_answer(struct gc_instance *inst, const struct gc_answer *a)
 	}
 	gc_trouble_over(&inst->no_answer, now, inst->facts.area, "it answers again");
 	note_remark(inst, a, now);
-	inst->was_good = true;
 	inst->last_n = a->n;
 	inst->last_ttl_s = a->ttl_s;
 }
@@ -147,20 +143,11 @@ static void on_round(uv_timer_t *timer)
 	gc_instance_begin_round(timer->data);
 }
 
-static uint64_t retry_ms(const struct gc_instance *inst)
-{
-	unsigned shift = inst->failures > 7 ? 6 : inst->failures - 1;
-	uint64_t backoff = (uint64_t)RETRY_MIN_MS << shift;
-	uint64_t top = inst->interval_ms == UINT64_MAX ? RETRY_MAX_MS : inst->interval_ms;
-
-	return backoff < top ? backoff : top;
-}
-
 static void plan_round(struct gc_instance *inst)
 {
 	struct gc_discover *d = inst->d;
 	double jitter = d->config.refresh_jitter;
-	uint64_t ms = inst->failures ? retry_ms(inst) : inst->interval_ms;
+	uint64_t ms = gc_pace_wait_ms(&inst->pace, inst->interval_ms);
 
 	if (!gc_instance_is_asked(inst) || ms == UINT64_MAX)
 		return;
@@ -173,7 +160,7 @@ static void answer_error(struct gc_instance *inst, const char *reason)
 {
 	struct gc_ask *ask = gc_ask_create(inst, false);
 
-	inst->failures++;
+	gc_pace_answered(&inst->pace, GC_ERROR, 0);
 	if (!ask) {
 		gc_log(GC_LOG_ERROR, inst->facts.area, "%s, and out of memory", reason);
 		return;
@@ -273,6 +260,14 @@ void gc_instance_begin_round(struct gc_instance *inst)
 	ask_plugin(inst);
 }
 
+static size_t count_peers(const struct gc_ask *ask)
+{
+	size_t n;
+
+	(void)gc_peerset_peers(ask->peers, &n);
+	return n;
+}
+
 static void finish_asked(struct gc_instance *inst, struct gc_ask *ask)
 {
 	bool is_late = inst->state == GC_OVERDUE || inst->is_closing;
@@ -284,7 +279,7 @@ static void finish_asked(struct gc_instance *inst, struct gc_ask *ask)
 		return;
 	}
 	inst->agains = 0;
-	inst->failures = ask->quality == GC_ERROR ? inst->failures + 1 : 0;
+	gc_pace_answered(&inst->pace, ask->quality, count_peers(ask));
 	queue_answer(inst, ask);
 	uv_timer_stop(&inst->timer);
 	plan_round(inst);
@@ -301,6 +296,7 @@ void gc_discover_finished(struct gc_ask *ask)
 	GC_REQUIRE(ask == inst->pushing);
 	inst->pushing = NULL;
 	inst->pushes++;
+	gc_pace_pushed(&inst->pace, ask->quality, count_peers(ask));
 	if (inst->is_closing)
 		gc_ask_destroy(ask);
 	else

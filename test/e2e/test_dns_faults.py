@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """DNS goes empty, says NXDOMAIN, SERVFAIL, REFUSED, rubbish, or nothing: no member is lost, each is told (design 1.1)."""
+import time
+
 from lib import *
 from lib.dns import Dns, FakeDns
 from lib.net import Net
@@ -94,4 +96,20 @@ def one_family(w):
     no_loss(gc, nodes, recorder)
 
 
-main(answers, faults, in_parts, one_family, net=True)
+def cold_start(w):
+    """The record comes after the program: it is asked for again soon, however long the interval is."""
+    net = Net(w)
+    server = Dns(w, net.host("ns"))
+    nodes = [w.erl("app", at=net.host(f"h{i}").use_dns(server)) for i in range(2)]
+    recorder = nodes[0].record()
+    gc = GenCluster(w, nodes[0], refresh_interval_ms="infinity", refresh_jitter=0,
+                    discovery='{dns, #{domain => "pods.test", record_type => a}}')
+    gc.expect_log("no peers: nxdomain")
+    server.set("pods", A=[node.at.address for node in nodes])
+    begin = time.monotonic()
+    recorder.expect_view(nodes[1])
+    w.journal.add("test", f"joined {time.monotonic() - begin:.2f} s after its record")
+    recorder.check()
+
+
+main(answers, faults, in_parts, one_family, cold_start, net=True)

@@ -152,6 +152,10 @@ static int refresh(void *self, struct gc_request *request)
 		s->host->finish(request, GC_ERROR, "a line\nand\tanother");
 		return 0;
 	}
+	if (is(s, "empty_once") && s->n_refresh == 1) {
+		s->host->finish(request, GC_COMPLETE, "nxdomain");
+		return 0;
+	}
 	if (is(s, "push"))
 		push_many(s, GC_COMPLETE, 100000);
 	if (is(s, "push_parts"))

@@ -304,6 +304,19 @@ START_TEST(test_once)
 }
 END_TEST
 
+/* infinity: until somebody was named. The empty answer is asked again soon. */
+START_TEST(test_once_somebody)
+{
+	add("bad_async", "empty_once");
+	gc_discover_start(discover);
+	is_complete(answer(1), "");
+	is_complete(answer(2), "good@h");
+	ck_assert_uint_ge(answers[1].at_ms, answers[0].at_ms + 220); /* 250 ms, jitter 0.1 */
+	loop_for(&loop, 600);
+	ck_assert_int_eq(n_answers, 2);
+}
+END_TEST
+
 /* A plugin that was built with the first header works, and one of a release to come. */
 START_TEST(test_abi)
 {
@@ -785,6 +798,7 @@ int main(void)
 	tcase_add_test(t, test_push_only);
 	tcase_add_test(t, test_interval);
 	tcase_add_test(t, test_once);
+	tcase_add_test(t, test_once_somebody);
 	tcase_add_test(t, test_abi);
 	tcase_add_test(t, test_hang);
 	tcase_add_test(t, test_again);
