@@ -2,6 +2,7 @@
 #include "request.h"
 #include "build_config.h"
 #include "event.h"
+#include "usage.h"
 
 #include <string.h>
 #include <sys/resource.h>
@@ -217,7 +218,7 @@ static void put_process_metrics(struct map *m)
 	pair_uint(m, "cpu_ms",
 		  (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 +
 			  (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000);
-	pair_uint(m, "max_rss_kb", (uint64_t)usage.ru_maxrss);
+	pair_uint(m, "max_rss_kb", gc_usage_peak_kb());
 }
 
 /* #{Reason => Count} of those that have happened. */

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What an Erlang shell can ask of the C-node (design 1.5)."""
 from lib import *
+from lib.proc import status_kb
 
 REQUESTS = ("members", "peers", "info", "discovery", "config", "metrics", "refresh", "help")
 
@@ -42,6 +43,8 @@ def requests(w):
         assert {name for name, _ in gc.call("help", via)} >= set(REQUESTS)
         assert gc.call((Atom("peer"), b.name), via)["node"] == b.name
         assert gc.call((Atom("peer"), Atom("x@y")), via) == ("error", "not_found")
+    peak = status_kb(gc.proc.pid, "VmHWM")  # not that of this process, which has started it and is larger
+    assert peak <= gc.call("metrics")["max_rss_kb"] <= status_kb(gc.proc.pid, "VmHWM")
     config = repr(gc.call("config"))
     assert "refresh_interval_ms" in config and w.cookie not in config
     assert gc.peers()[b.name]["member"] is True

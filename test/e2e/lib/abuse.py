@@ -14,7 +14,7 @@ from .daemon import GenCluster, atoms, program
 from .erl import Erl
 from .etf import Atom
 from .loop import SLOW, Failed, Skip
-from .proc import Proc
+from .proc import Proc, status_kb
 from .world import BUILDDIR
 
 MALLORY = "mallory@127.0.0.1"
@@ -30,11 +30,6 @@ MILD = ["sh", "-c", 'echo 19 2>/dev/null >/proc/self/autogroup; exec nice -n 19 
 BUSY = SLOW * (1 if STRICT else 5)
 
 OPTIONS = {"--cut-ms": 8000, "--probe-ms": int(JOIN_MS * BUSY * (1 if STRICT else 3)), "--dial-ms": 60000}
-
-
-def status_kb(pid, key):
-    with open(f"/proc/{pid}/status", encoding="utf8") as f:
-        return int(re.search(rf"^{key}:\s+(\d+) kB", f.read(), re.M)[1])
 
 
 def reset_peak(pid):

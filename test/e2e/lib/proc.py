@@ -55,6 +55,12 @@ def can_mount():
         return f.read().decode()
 
 
+def status_kb(pid, key):
+    """VmRSS: its memory, VmHWM: the peak of that."""
+    with open(f"/proc/{pid}/status", encoding="utf8") as f:
+        return int(re.search(rf"^{key}:\s+(\d+) kB", f.read(), re.M)[1])
+
+
 class Where:
     """Where a process runs: netns (a descriptor), binds {source: target}, hostname, root, fds it inherits, user (a
     number)."""
