@@ -1,10 +1,11 @@
 /* dns: peers out of A, AAAA and SRV records, `{dns, #{domain => "shop.prod"}}`.
  *
- * One question for each domain and record type, all at once (question.c); what their outcomes mean
- * together is decided here. Only a full set of answers is complete: NXDOMAIN and NODATA are answers, SERVFAIL,
- * a timeout and the like are not. Asynchronous, on the loop of the host. */
+ * One question (question.c) for each domain and record type, all at once (common/several.c); what
+ * their outcomes mean together is decided here. Only a full set of answers is complete: NXDOMAIN and
+ * NODATA are answers, SERVFAIL, a timeout and the like are not. Asynchronous, on the loop of the host. */
 #include "question.h"
 
+#include "../common/several.h"
 #include "name.h"
 
 #include <arpa/inet.h>
@@ -16,15 +17,10 @@
 #define CONFIRM 3 /* rounds for which a domain may be missing beside others that answer */
 
 struct source {
-	const struct gc_host *host;
-	struct gc_instance *inst;
-	struct gc_dns *dns;
-	struct gc_request *request; /* the open one, or NULL */
+	struct gc_several base; /* first */
 	bool is_srv, wants_hostname, wants_port;
 	uint16_t port;
 	bool was_told; /* about several addresses behind one name */
-	size_t n_busy, n_questions;
-	bool is_starting;
 	struct question questions[];
 };
 
@@ -34,7 +30,7 @@ static void add(struct source *s, const char *node, const char *address, uint16_
 {
 	const struct gc_peer peer = {.node = node, .address = address, .port = port};
 
-	(void)s->host->add_peer(s->request, &peer); /* it logs what it refuses */
+	(void)s->base.host->add_peer(s->base.request, &peer); /* it logs what it refuses */
 }
 
 /* host_type hostname without SRV: the domain itself is the host, whatever addresses it has. */
@@ -49,7 +45,7 @@ static void add_domain(struct source *s, const struct question *q)
 		host[len - 1] = '\0';
 	add(s, host, NULL, s->port);
 	if (question_count(q) > 1 && !s->was_told)
-		s->host->log(s->inst, GC_WARNING,
+		s->base.host->log(s->base.inst, GC_WARNING,
 			     "%s has %d addresses, but with host_type hostname it is one peer; "
 			     "use host_type ip for a peer of each address",
 			     q->domain, (int)question_count(q));
@@ -173,77 +169,53 @@ static void take_question(struct source *s, struct outcome *o, struct question *
 		add_peers(s, q);
 }
 
-static void finish(struct source *s)
+static void answer(void *self)
 {
+	struct source *s = self;
+	struct gc_several *b = &s->base;
 	struct outcome o = {.ttl_s = UINT32_MAX};
-	struct gc_request *request = s->request;
-	const char *reason = NULL;
 
-	for (size_t i = 0; i < s->n_questions; i++)
+	for (size_t i = 0; i < b->n; i++)
 		take_question(s, &o, &s->questions[i]);
 	enum gc_quality quality = judge(&o);
-	if (o.reason.len > 0 || o.reason.failed) {
-		gc_buf_put_u8(&o.reason, '\0');
-		reason = o.reason.failed ? "out of memory" : (const char *)o.reason.data;
-	}
 	if (o.ttl_s != UINT32_MAX)
-		s->host->set_ttl(request, o.ttl_s);
-	s->request = NULL;
-	s->host->finish(request, quality, reason);
-	gc_buf_deinit(&o.reason);
+		b->host->set_ttl(b->request, o.ttl_s);
+	gc_several_finish(b, quality, &o.reason);
 	gc_buf_deinit(&o.empties);
 }
 
-static void on_question(void *arg)
-{
-	struct source *s = arg;
+/* ---- the questions ---- */
 
-	if (--s->n_busy == 0 && !s->is_starting)
-		finish(s);
+static void start(void *self, size_t i)
+{
+	question_start(&((struct source *)self)->questions[i]);
 }
 
-static int refresh(void *self, struct gc_request *request)
+static void cancel(void *self, size_t i)
 {
-	struct source *s = self;
-
-	if (s->request)
-		return -1; /* the host asks one at a time */
-	s->request = request;
-	s->n_busy = s->n_questions;
-	s->is_starting = true;
-	for (size_t i = 0; i < s->n_questions; i++)
-		question_start(&s->questions[i]);
-	s->is_starting = false;
-	if (s->n_busy == 0)
-		finish(s);
-	return 0;
+	question_cancel(&((struct source *)self)->questions[i]);
 }
 
-static void cancel(void *self, struct gc_request *request)
+static void deinit(void *self, size_t i)
 {
-	struct source *s = self;
-
-	if (s->request != request)
-		return;
-	for (size_t i = 0; i < s->n_questions; i++)
-		question_cancel(&s->questions[i]);
-	s->request = NULL;
-	s->host->finish(request, GC_ERROR, "canceled");
+	question_deinit(&((struct source *)self)->questions[i]);
 }
+
+static const struct gc_several_calls calls = {start, cancel, answer, deinit};
 
 /* ---- an instance ---- */
 
 static struct question *add_question(struct source *s, const char *domain, enum question_kind kind,
 				     int family)
 {
-	struct question *q = &s->questions[s->n_questions++];
+	struct question *q = &s->questions[s->base.n++];
 
-	*q = (struct question){.dns = s->dns,
+	*q = (struct question){.dns = s->base.dns,
 			       .domain = domain,
 			       .kind = kind,
 			       .family = family,
 			       .wants_address = s->is_srv && !s->wants_hostname,
-			       .done = on_question,
+			       .done = gc_several_done,
 			       .arg = s};
 	return q;
 }
@@ -251,7 +223,7 @@ static struct question *add_question(struct source *s, const char *domain, enum 
 /* That of the owner's own name, if that has an address in it; else IPv4. */
 static int preferred_family(const struct source *s)
 {
-	const char *host = s->host->env(s->inst, GC_ENV_HOST);
+	const char *host = s->base.host->env(s->base.inst, GC_ENV_HOST);
 	struct in6_addr addr;
 
 	return host && inet_pton(AF_INET6, host, &addr) == 1 ? AF_INET6 : AF_INET;
@@ -269,9 +241,9 @@ static void add_both(struct source *s, const char *domain)
 /* ipv6 not given: both families; else one of them. */
 static void add_questions(struct source *s, const char *domain, const char *type)
 {
-	const struct gc_host *h = s->host;
-	bool both = h->count(s->inst, "ipv6") == 0;
-	bool ipv6 = h->num(s->inst, "ipv6", 0) != 0;
+	const struct gc_host *h = s->base.host;
+	bool both = h->count(s->base.inst, "ipv6") == 0;
+	bool ipv6 = h->num(s->base.inst, "ipv6", 0) != 0;
 
 	if (strcmp(type, "srv") == 0) {
 		add_question(s, domain, QUESTION_SRV,
@@ -304,13 +276,13 @@ static bool join_servers(const struct gc_host *host, struct gc_instance *inst, s
 static int open_dns(struct source *s, char *err, size_t err_len)
 {
 	struct gc_dns_options o = {
-	    .timeout_ms = (uint64_t)s->host->num(s->inst, "lookup_timeout", 0)};
+	    .timeout_ms = (uint64_t)s->base.host->num(s->base.inst, "lookup_timeout", 0)};
 	struct gc_buf servers = {0};
 	int status = GC_ENOMEM;
 
-	if (join_servers(s->host, s->inst, &servers)) {
+	if (join_servers(s->base.host, s->base.inst, &servers)) {
 		o.nameservers = servers.len > 1 ? (const char *)servers.data : NULL;
-		status = gc_dns_create(s->host->loop, &o, &s->dns, err, err_len);
+		status = gc_dns_create(s->base.host->loop, &o, &s->base.dns, err, err_len);
 	} else {
 		snprintf(err, err_len, "out of memory");
 	}
@@ -351,8 +323,7 @@ static int create(const struct gc_host *host, struct gc_instance *inst, void **s
 		snprintf(err, err_len, "out of memory");
 		return -1;
 	}
-	s->host = host;
-	s->inst = inst;
+	s->base = (struct gc_several){.calls = &calls, .host = host, .inst = inst};
 	s->is_srv = strcmp(type, "srv") == 0;
 	s->wants_hostname = host_type ? strcmp(host_type, "hostname") == 0 : s->is_srv;
 	s->wants_port = host->num(inst, "srv_port", 0) != 0;
@@ -365,25 +336,6 @@ static int create(const struct gc_host *host, struct gc_instance *inst, void **s
 		add_questions(s, host->str(inst, "domain", i), type);
 	*self_r = s;
 	return 0;
-}
-
-static void on_closed(void *arg)
-{
-	struct source *s = arg;
-	const struct gc_host *host = s->host;
-	struct gc_instance *inst = s->inst;
-
-	free(s);
-	host->closed(inst);
-}
-
-static void close_source(void *self)
-{
-	struct source *s = self;
-
-	for (size_t i = 0; i < s->n_questions; i++)
-		question_deinit(&s->questions[i]);
-	gc_dns_close(s->dns, on_closed, s);
 }
 
 static const struct gc_option options[] = {
@@ -429,9 +381,9 @@ static const struct gc_option options[] = {
 static const struct gc_discovery discovery = {
     .struct_size = sizeof(discovery),
     .create = create,
-    .refresh = refresh,
-    .cancel = cancel,
-    .close = close_source,
+    .refresh = gc_several_refresh,
+    .cancel = gc_several_cancel,
+    .close = gc_several_close,
 };
 
 GC_PLUGIN_DEFINE(.name = "dns", .version = "1", .summary = "peers out of A, AAAA and SRV records",

@@ -1,10 +1,11 @@
 /* epmd: every visible node that the EPMD of some hosts knows, `{epmd, #{hosts => ["h1", "h2"]}}`.
  *
- * All hosts are asked at once (place.c), each under one deadline. A host that fails makes the answer
- * partial, all failing makes it an error; so a host that is down never removes its nodes. Asynchronous,
- * on the loop of the host. */
+ * All hosts are asked at once (place.c, common/several.c), each under one deadline. A host that
+ * fails makes the answer partial, all failing makes it an error; so a host that is down never removes
+ * its nodes. Asynchronous, on the loop of the host. */
 #include "place.h"
 
+#include "../common/several.h"
 #include "name.h"
 
 #include <gen_cluster/gc_plugin.h>
@@ -13,12 +14,7 @@
 #include <string.h>
 
 struct source {
-	const struct gc_host *host;
-	struct gc_instance *inst;
-	struct gc_dns *dns;
-	struct gc_request *request; /* the open one, or NULL */
-	size_t n_busy, n_places;
-	bool is_starting; /* places are being started: none may end the round yet */
+	struct gc_several base; /* first */
 	struct place places[];
 };
 
@@ -39,7 +35,7 @@ static void add_peers(struct source *s, const struct place *p)
 		if (name->is_lost || name->type != GC_EPMD_NORMAL || place_is_own(p, name))
 			continue;
 		if (gc_name_make(node, sizeof(node), name->alive, p->host))
-			(void)s->host->add_peer(s->request, &peer); /* it logs what it refuses */
+			(void)s->base.host->add_peer(s->base.request, &peer); /* it logs refusals */
 	}
 }
 
@@ -51,14 +47,14 @@ static void add_reason(struct gc_buf *reason, const struct place *p, const struc
 	gc_buf_printf(reason, "%s%s: %s", reason->len ? "; " : "", p->host, text);
 }
 
-static void finish(struct source *s)
+static void answer(void *self)
 {
-	struct gc_request *request = s->request;
+	struct source *s = self;
 	enum gc_quality quality = GC_COMPLETE;
 	struct gc_buf reason = {0};
 	size_t n_failed = 0;
 
-	for (size_t i = 0; i < s->n_places; i++) {
+	for (size_t i = 0; i < s->base.n; i++) {
 		const struct place *p = &s->places[i];
 		const struct gc_fail *fail = p->fail.err ? &p->fail : &p->type_fail;
 
@@ -70,70 +66,47 @@ static void finish(struct source *s)
 		quality = GC_PARTIAL;
 		add_reason(&reason, p, fail);
 	}
-	if (n_failed == s->n_places)
+	if (n_failed == s->base.n)
 		quality = GC_ERROR;
-	gc_buf_put_u8(&reason, '\0');
-	s->request = NULL;
-	s->host->finish(request, quality,
-			quality == GC_COMPLETE ? NULL
-			: reason.failed	       ? "out of memory"
-					       : (const char *)reason.data);
-	gc_buf_deinit(&reason);
+	gc_several_finish(&s->base, quality, &reason);
 }
 
-static void on_place(void *arg, struct place *p)
+/* ---- the questions ---- */
+
+static void start(void *self, size_t i)
 {
-	struct source *s = arg;
-
-	(void)p;
-	if (--s->n_busy == 0 && !s->is_starting)
-		finish(s);
+	place_start(&((struct source *)self)->places[i]);
 }
 
-static int refresh(void *self, struct gc_request *request)
+static void cancel(void *self, size_t i)
 {
-	struct source *s = self;
-
-	if (s->request)
-		return -1; /* the host asks one at a time */
-	s->request = request;
-	s->n_busy = s->n_places;
-	s->is_starting = true;
-	for (size_t i = 0; i < s->n_places; i++)
-		place_start(&s->places[i]);
-	s->is_starting = false;
-	if (s->n_busy == 0)
-		finish(s);
-	return 0;
+	place_cancel(&((struct source *)self)->places[i]);
 }
 
-static void cancel(void *self, struct gc_request *request)
+static void deinit(void *self, size_t i)
 {
-	struct source *s = self;
-
-	if (s->request != request)
-		return;
-	for (size_t i = 0; i < s->n_places; i++)
-		place_cancel(&s->places[i]);
-	s->request = NULL;
-	s->host->finish(request, GC_ERROR, "canceled");
+	place_deinit(&((struct source *)self)->places[i]);
 }
+
+static const struct gc_several_calls calls = {start, cancel, answer, deinit};
 
 /* ---- an instance ---- */
 
 static bool may_reach(void *arg, const struct sockaddr *addr)
 {
 	const struct source *s = arg;
+	const struct gc_host *h = s->base.host;
 
-	return !GC_HAS(s->host, may_reach) || s->host->may_reach(s->inst, addr);
+	return !GC_HAS(h, may_reach) || h->may_reach(s->base.inst, addr);
 }
 
 /* The configured host i as a place; without `hosts` there is one, our own. */
 static bool set_place(struct source *s, size_t i, char *err, size_t err_len)
 {
-	const struct gc_host *h = s->host;
-	const char *own = h->env(s->inst, GC_ENV_HOST), *port = h->env(s->inst, GC_ENV_EPMD_PORT);
-	const char *name = h->count(s->inst, "hosts") ? h->str(s->inst, "hosts", i) : "localhost";
+	const struct gc_host *h = s->base.host;
+	struct gc_instance *inst = s->base.inst;
+	const char *own = h->env(inst, GC_ENV_HOST), *port = h->env(inst, GC_ENV_EPMD_PORT);
+	const char *name = h->count(inst, "hosts") ? h->str(inst, "hosts", i) : "localhost";
 	struct place *p = &s->places[i];
 
 	p->is_local = strcmp(name, "localhost") == 0;
@@ -147,13 +120,12 @@ static bool set_place(struct source *s, size_t i, char *err, size_t err_len)
 		return false;
 	}
 	p->loop = h->loop;
-	p->dns = s->dns;
-	p->owner = h->env(s->inst, GC_ENV_OWNER);
-	p->cnode = h->env(s->inst, GC_ENV_CNODE);
+	p->owner = h->env(inst, GC_ENV_OWNER);
+	p->cnode = h->env(inst, GC_ENV_CNODE);
 	p->epmd_port = port ? (uint16_t)strtoul(port, NULL, 10) : gc_epmd_port();
-	p->timeout_ms = (uint64_t)h->num(s->inst, "lookup_timeout", 0);
+	p->timeout_ms = (uint64_t)h->num(inst, "lookup_timeout", 0);
 	p->may_reach = may_reach;
-	p->done = on_place;
+	p->done = gc_several_done;
 	p->arg = s;
 	return true;
 }
@@ -169,42 +141,20 @@ static int create(const struct gc_host *host, struct gc_instance *inst, void **s
 		snprintf(err, err_len, "out of memory");
 		return -1;
 	}
-	s->host = host;
-	s->inst = inst;
-	s->n_places = n;
+	s->base = (struct gc_several){.calls = &calls, .host = host, .inst = inst, .n = n};
 	for (size_t i = 0; i < n; i++)
 		if (!set_place(s, i, err, err_len)) {
 			free(s);
 			return -1;
 		}
-	if (gc_dns_create(host->loop, &o, &s->dns, err, err_len) < 0) {
+	if (gc_dns_create(host->loop, &o, &s->base.dns, err, err_len) < 0) {
 		free(s);
 		return -1;
 	}
 	for (size_t i = 0; i < n; i++)
-		s->places[i].dns = s->dns;
+		s->places[i].dns = s->base.dns;
 	*self_r = s;
 	return 0;
-}
-
-static void on_closed(void *arg)
-{
-	struct source *s = arg;
-	const struct gc_host *host = s->host;
-	struct gc_instance *inst = s->inst;
-
-	free(s);
-	host->closed(inst);
-}
-
-/* The handles of cancelled questions close in the turn they are cancelled in, those of dns later. */
-static void close_source(void *self)
-{
-	struct source *s = self;
-
-	for (size_t i = 0; i < s->n_places; i++)
-		place_deinit(&s->places[i]);
-	gc_dns_close(s->dns, on_closed, s);
 }
 
 static const struct gc_option options[] = {
@@ -224,9 +174,9 @@ static const struct gc_option options[] = {
 static const struct gc_discovery discovery = {
     .struct_size = sizeof(discovery),
     .create = create,
-    .refresh = refresh,
-    .cancel = cancel,
-    .close = close_source,
+    .refresh = gc_several_refresh,
+    .cancel = gc_several_cancel,
+    .close = gc_several_close,
 };
 
 GC_PLUGIN_DEFINE(.name = "epmd", .version = "1",

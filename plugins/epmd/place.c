@@ -47,7 +47,7 @@ static uint64_t left_ms(const struct place *p)
 static void done(struct place *p)
 {
 	p->is_busy = false;
-	p->done(p->arg, p);
+	p->done(p->arg);
 }
 
 /* ---- types ---- */

@@ -24,7 +24,6 @@ struct place_lookup {
 	size_t index;		     /* into names */
 };
 
-typedef void (*place_cb)(void *arg, struct place *p);
 typedef bool (*place_may_cb)(void *arg, const struct sockaddr *addr);
 
 struct place {
@@ -37,7 +36,7 @@ struct place {
 	uint16_t epmd_port;
 	uint64_t timeout_ms; /* of one round */
 	place_may_cb may_reach; /* is not asked for the EPMD of our own host */
-	place_cb done;
+	void (*done)(void *arg);
 	void *arg;
 
 	/* a round */

@@ -1,7 +1,6 @@
 /* The dns plugin as built, in a fake host: against Knot DNS, and against a fake server for faults. */
 #include "fake_dns.h"
-#include "fake_host.h"
-#include "loop_until.h"
+#include "plugin_alone.h"
 #include "real_dns.h"
 
 #include <check.h>
@@ -10,27 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uv_loop_t loop;
-static struct gc_instance host;
 static struct real_dns real;
 static struct fake_dns fake;
-static int fds;
-
-static void setup(void)
-{
-	uv_loop_init(&loop);
-	uv_loop_close(&loop);
-	fds = count_fds();
-	uv_loop_init(&loop);
-	memset(&host, 0, sizeof(host));
-}
-
-static void teardown(void)
-{
-	ck_assert(fake_host_close(&host));
-	ck_assert(loop_drain(&loop));
-	ck_assert_int_le(count_fds(), fds + 1);
-}
 
 /* options: the rest of the map, with the server to ask in the place of %s. */
 static void open_plugin(const char *server, const char *options)
@@ -38,30 +18,19 @@ static void open_plugin(const char *server, const char *options)
 	char text[512];
 
 	snprintf(text, sizeof(text), "#{nameservers => [\"%s\"], %s}", server, options);
-	ck_assert_msg(fake_host_open(&host, &loop, "dns", text), "%s", host.err);
-}
-
-static const struct fake_answer *ask(void)
-{
-	const struct fake_answer *a = fake_host_ask(&host, 8000);
-
-	ck_assert_ptr_nonnull(a);
-	return a;
+	alone_open("dns", text);
 }
 
 static const struct fake_answer *ask_once(const char *server, const char *options)
 {
-	if (host.is_open)
-		ck_assert(fake_host_close(&host));
 	open_plugin(server, options);
-	return ask();
+	return alone_ask();
 }
 
 /* ---- Knot ---- */
 
 static void setup_real(void)
 {
-	setup();
 	memset(&real, 0, sizeof(real));
 	ck_assert(real_dns_start(&real, "web A 10.0.0.1\nweb A 10.0.0.2\nweb AAAA fd00::1\n"
 					"only4 7 A 10.0.0.4\nonly6 AAAA fd00::6\ntxt TXT \"x\"\n"
@@ -69,11 +38,12 @@ static void setup_real(void)
 					"_erl._tcp SRV 0 0 4370 only4\n_erl._tcp SRV 0 0 4371 only6\n"
 					"_far._tcp SRV 0 0 4372 far\n"
 					"_lost._tcp SRV 0 0 4373 only4\n_lost._tcp SRV 0 0 4374 nobody\n"));
+	alone_setup();
 }
 
 static void teardown_real(void)
 {
-	teardown();
+	alone_teardown();
 	real_dns_stop(&real);
 }
 
@@ -197,7 +167,7 @@ START_TEST(hostname_of_a_domain)
 	a = ask_once(real.text, "domain => \"web.test\", record_type => a, host_type => hostname");
 	ck_assert_uint_eq(a->n, 1);
 	ck_assert_ptr_nonnull(strstr(host.last_log, "2 addresses"));
-	ask();
+	alone_ask();
 	ck_assert_int_eq(host.n_logs, 1); /* once */
 }
 END_TEST
@@ -206,14 +176,14 @@ END_TEST
 
 static void setup_fake(void)
 {
-	setup();
+	alone_setup();
 	ck_assert(fake_dns_open(&fake, &loop, "127.0.0.1", 0));
 }
 
 static void teardown_fake(void)
 {
 	fake_dns_close(&fake);
-	teardown();
+	alone_teardown();
 }
 
 START_TEST(failures)
@@ -229,14 +199,14 @@ START_TEST(failures)
 	fake.rcode = 2;
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 		fake.mode = row[i].mode;
-		const struct fake_answer *a = ask();
+		const struct fake_answer *a = alone_ask();
 
 		ck_assert_int_eq(a->quality, GC_ERROR);
 		ck_assert_uint_eq(a->n, 0);
 		ck_assert_msg(strstr(a->reason, row[i].reason) != NULL, "%s", a->reason);
 	}
 	fake.mode = FAKE_DNS_ANSWER;
-	ck_assert_uint_eq(ask()->n, 1);
+	ck_assert_uint_eq(alone_ask()->n, 1);
 }
 END_TEST
 
@@ -269,15 +239,15 @@ START_TEST(family_goes)
 	const struct fake_answer *a;
 
 	open_plugin(fake.text, "domain => \"x.test\", lookup_timeout => 200");
-	ck_assert_uint_eq(ask()->n, 1);
+	ck_assert_uint_eq(alone_ask()->n, 1);
 	fake.mode = FAKE_DNS_NODATA;
 	fake.mode_aaaa = FAKE_DNS_ANSWER;
 	for (int round = 1; round < 3; round++) {
-		a = ask();
+		a = alone_ask();
 		ck_assert_int_eq(a->quality, GC_PARTIAL);
 		ck_assert_uint_eq(a->n, 0);
 	}
-	a = ask();
+	a = alone_ask();
 	ck_assert_int_eq(a->quality, GC_COMPLETE);
 	ck_assert_uint_eq(a->n, 1);
 }
@@ -291,14 +261,14 @@ START_TEST(one_kind_fails)
 	open_plugin(fake.text, "domain => \"x.test\", lookup_timeout => 200");
 	fake.mode_aaaa = FAKE_DNS_RCODE;
 	fake.rcode = 2;
-	a = ask();
+	a = alone_ask();
 	ck_assert_int_eq(a->quality, GC_COMPLETE); /* the other family would not have been taken */
 	ck_assert_uint_eq(a->n, 1);
 	fake.mode = FAKE_DNS_NODATA;
-	ck_assert_int_eq(ask()->quality, GC_ERROR);
+	ck_assert_int_eq(alone_ask()->quality, GC_ERROR);
 	fake.mode = FAKE_DNS_ANSWER;
 	fake.rcode = 3;
-	ck_assert_int_eq(ask()->quality, GC_COMPLETE);
+	ck_assert_int_eq(alone_ask()->quality, GC_COMPLETE);
 }
 END_TEST
 
@@ -308,27 +278,27 @@ START_TEST(a_domain_vanishes)
 	const struct fake_answer *a;
 
 	open_plugin(fake.text, "domain => [\"a.test.\", \"b.test.\"], record_type => a");
-	ck_assert_int_eq(ask()->quality, GC_COMPLETE);
+	ck_assert_int_eq(alone_ask()->quality, GC_COMPLETE);
 	fake.only_name = "a.test";
 	for (int i = 0; i < 2; i++) {
-		a = ask();
+		a = alone_ask();
 		ck_assert_int_eq(a->quality, GC_PARTIAL);
 		ck_assert_ptr_nonnull(strstr(a->reason, "nxdomain: "));
 		ck_assert_ptr_nonnull(strstr(a->reason, "b.test"));
 	}
-	ck_assert_int_eq(ask()->quality, GC_COMPLETE);
-	ck_assert_int_eq(ask()->quality, GC_COMPLETE);
+	ck_assert_int_eq(alone_ask()->quality, GC_COMPLETE);
+	ck_assert_int_eq(alone_ask()->quality, GC_COMPLETE);
 	fake.only_name = NULL;
-	ck_assert_int_eq(ask()->quality, GC_COMPLETE);
+	ck_assert_int_eq(alone_ask()->quality, GC_COMPLETE);
 	fake.only_name = "a.test";
-	ck_assert_int_eq(ask()->quality, GC_PARTIAL);
+	ck_assert_int_eq(alone_ask()->quality, GC_PARTIAL);
 	fake.only_name = NULL; /* back: forgotten */
-	ask();
+	alone_ask();
 	fake.only_name = "a.test";
-	ask();
-	ck_assert_int_eq(ask()->quality, GC_PARTIAL);
+	alone_ask();
+	ck_assert_int_eq(alone_ask()->quality, GC_PARTIAL);
 	fake.only_name = "c.test"; /* all gone: up to the host */
-	a = ask();
+	a = alone_ask();
 	ck_assert_int_eq(a->quality, GC_COMPLETE);
 	ck_assert_int_eq(strncmp(a->reason, "nxdomain: ", 10), 0);
 }
@@ -364,7 +334,7 @@ START_TEST(cancelled_and_closed)
 		fake_host_cancel(&host, r);
 		ck_assert_ptr_nonnull(fake_host_wait(&host, n + 1, 1000));
 	}
-	ck_assert_uint_eq(ask()->n, 6); /* the targets have the same addresses in the fake */
+	ck_assert_uint_eq(alone_ask()->n, 6); /* the targets have the same addresses in the fake */
 	ck_assert_ptr_nonnull(fake_host_refresh(&host)); /* and closed with one open */
 	uv_run(&loop, UV_RUN_NOWAIT);
 }
@@ -379,10 +349,10 @@ START_TEST(several_instances)
 	open_plugin(fake.text, "domain => \"a.test\"");
 	snprintf(text, sizeof(text), "#{domain => \"b.test\", nameservers => [\"%s\"]}", fake.text);
 	ck_assert(fake_host_open(&other, &loop, "dns", text));
-	ck_assert_uint_eq(ask()->n, 1);
+	ck_assert_uint_eq(alone_ask()->n, 1);
 	ck_assert_uint_eq(fake_host_ask(&other, 5000)->n, 1);
 	ck_assert(fake_host_close(&other));
-	ck_assert_uint_eq(ask()->n, 1);
+	ck_assert_uint_eq(alone_ask()->n, 1);
 }
 END_TEST
 

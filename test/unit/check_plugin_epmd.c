@@ -2,8 +2,8 @@
 #include "epmd.h"
 
 #include "fake_epmd.h"
-#include "fake_host.h"
 #include "loop_until.h"
+#include "plugin_alone.h"
 #include "real_epmd.h"
 
 #include <check.h>
@@ -12,34 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uv_loop_t loop;
-static struct gc_instance host;
 static char port_text[8];
-static int fds;
 
 static void setup(void)
 {
-	uv_loop_init(&loop);
-	uv_loop_close(&loop);
-	fds = count_fds();
-	uv_loop_init(&loop);
-	memset(&host, 0, sizeof(host));
+	alone_setup();
 	host.env[GC_ENV_OWNER] = "owner@127.0.0.1";
 	host.env[GC_ENV_CNODE] = "gc_owner@127.0.0.1";
 	host.env[GC_ENV_HOST] = "127.0.0.1";
 	host.env[GC_ENV_EPMD_PORT] = port_text;
-}
-
-static void teardown(void)
-{
-	ck_assert(fake_host_close(&host));
-	ck_assert(loop_drain(&loop));
-	ck_assert_int_le(count_fds(), fds + 1); /* the plugin itself is not unloaded by sanitizers */
-}
-
-static void open_plugin(const char *options)
-{
-	ck_assert_msg(fake_host_open(&host, &loop, "epmd", options), "%s", host.err);
 }
 
 /* ---- a real epmd ---- */
@@ -76,8 +57,8 @@ START_TEST(real_one)
 				   add_node("owner", 5005, GC_EPMD_NORMAL),
 				   add_node("gc_owner", 5006, GC_EPMD_HIDDEN)};
 
-	open_plugin("#{hosts => [localhost, \"127.0.0.2\"]}");
-	a = fake_host_ask(&host, 5000);
+	alone_open("epmd", "#{hosts => [localhost, \"127.0.0.2\"]}");
+	a = alone_ask();
 	ck_assert_int_eq(a->quality, GC_COMPLETE);
 	ck_assert_uint_eq(a->n, 5); /* two here; there also the name of the owner, which is not ours */
 	ck_assert(fake_answer_has(a, "a@127.0.0.1", "", 5001));
@@ -85,7 +66,7 @@ START_TEST(real_one)
 	ck_assert(fake_answer_has(a, "a@127.0.0.2", "127.0.0.2", 5001));
 	ck_assert(fake_answer_has(a, "owner@127.0.0.2", "127.0.0.2", 5005));
 	real_epmd_kill(&epmd);
-	a = fake_host_ask(&host, 5000);
+	a = alone_ask();
 	ck_assert_int_eq(a->quality, GC_ERROR);
 	ck_assert_ptr_nonnull(strstr(a->reason, "no_epmd"));
 	ck_assert_ptr_nonnull(strstr(a->reason, "127.0.0.2"));
@@ -151,7 +132,7 @@ static void teardown_fakes(void)
 {
 	for (int i = 0; i < 2; i++)
 		fake_epmd_close(&fake[i]);
-	teardown();
+	alone_teardown();
 }
 
 START_TEST(types_are_asked_once)
@@ -159,24 +140,24 @@ START_TEST(types_are_asked_once)
 	const struct fake_answer *a;
 
 	world[0].names = "name a at port 7000\nname h at port 7000\nname xx at port 1\nname b at port 7000\n";
-	open_plugin("#{hosts => [\"127.0.0.2\"]}");
-	a = fake_host_ask(&host, 5000);
+	alone_open("epmd", "#{hosts => [\"127.0.0.2\"]}");
+	a = alone_ask();
 	ck_assert_int_eq(a->quality, GC_COMPLETE);
 	ck_assert_uint_eq(a->n, 2);
 	ck_assert(fake_answer_has(a, "a@127.0.0.2", "127.0.0.2", 7000));
 	ck_assert(fake_answer_has(a, "b@127.0.0.2", NULL, 7000));
 	ck_assert_int_eq(world[0].n_port2, 4);
 	world[0].names = "name b at port 7000\nname a at port 7000\nname h at port 7000\n";
-	a = fake_host_ask(&host, 5000);
+	a = alone_ask();
 	ck_assert_uint_eq(a->n, 2);
 	ck_assert_int_eq(world[0].n_port2, 4); /* all known */
 	world[0].names = "name a at port 7001\nname c at port 7000\n"; /* moved, and new */
-	a = fake_host_ask(&host, 5000);
+	a = alone_ask();
 	ck_assert_uint_eq(a->n, 2);
 	ck_assert_int_eq(world[0].n_port2, 6);
 	ck_assert_int_eq(world[0].n_names, 3);
 	world[0].names = "";
-	a = fake_host_ask(&host, 5000);
+	a = alone_ask();
 	ck_assert_int_eq(a->quality, GC_COMPLETE);
 	ck_assert_uint_eq(a->n, 0);
 }
@@ -189,8 +170,8 @@ START_TEST(few_lookups_at_once)
 				    "name j at port 1\nname k at port 1\nname l at port 1\nname m at port 1\n";
 
 	world[0].names = names;
-	open_plugin("[\"127.0.0.2\"]"); /* hosts is the main option */
-	ck_assert_uint_eq(fake_host_ask(&host, 5000)->n, 12);
+	alone_open("epmd", "[\"127.0.0.2\"]"); /* hosts is the main option */
+	ck_assert_uint_eq(alone_ask()->n, 12);
 	ck_assert_int_eq(world[0].n_port2, 12);
 	ck_assert_int_le(world[0].n_open_max, 5);
 }
@@ -202,14 +183,14 @@ START_TEST(fenced)
 	const struct fake_answer *a;
 
 	world[0].names = "name a at port 7000\n";
-	open_plugin("#{hosts => [\"127.0.0.2\", \"127.0.0.3\"]}");
+	alone_open("epmd", "#{hosts => [\"127.0.0.2\", \"127.0.0.3\"]}");
 	host.is_fenced = true;
-	a = fake_host_ask(&host, 5000);
+	a = alone_ask();
 	ck_assert_int_eq(a->quality, GC_ERROR);
 	ck_assert_msg(strstr(a->reason, "address_not_allowed") != NULL, "%s", a->reason);
 	ck_assert_int_eq(world[0].n_names + world[1].n_names, 0);
 	host.is_fenced = false;
-	a = fake_host_ask(&host, 5000);
+	a = alone_ask();
 	ck_assert_int_eq(a->quality, GC_COMPLETE);
 	ck_assert_uint_eq(a->n, 1);
 }
@@ -220,20 +201,20 @@ START_TEST(partial_and_error)
 	const struct fake_answer *a;
 
 	world[0].names = "name a at port 1\n";
-	open_plugin("#{hosts => [\"127.0.0.2\", \"127.0.0.3\", \"127.0.0.4\"], lookup_timeout => 300}");
-	a = fake_host_ask(&host, 5000); /* nobody listens on 127.0.0.4 */
+	alone_open("epmd", "#{hosts => [\"127.0.0.2\", \"127.0.0.3\", \"127.0.0.4\"], lookup_timeout => 300}");
+	a = alone_ask(); /* nobody listens on 127.0.0.4 */
 	ck_assert_int_eq(a->quality, GC_PARTIAL);
 	ck_assert_uint_eq(a->n, 1);
 	ck_assert_ptr_nonnull(strstr(a->reason, "127.0.0.4: epmd: no_epmd"));
 	ck_assert_ptr_null(strstr(a->reason, "127.0.0.3"));
 	fake[1].on_request = NULL; /* now mute */
 	fake[1].mode = FAKE_MUTE;
-	a = fake_host_ask(&host, 5000);
+	a = alone_ask();
 	ck_assert_int_eq(a->quality, GC_PARTIAL);
 	ck_assert_ptr_nonnull(strstr(a->reason, "127.0.0.3: epmd: timeout"));
 	fake[0].on_request = NULL;
 	fake[0].mode = FAKE_RESET;
-	a = fake_host_ask(&host, 5000);
+	a = alone_ask();
 	ck_assert_int_eq(a->quality, GC_ERROR);
 	ck_assert_uint_eq(a->n, 0);
 	ck_assert_ptr_nonnull(strstr(a->reason, "connection_reset"));
@@ -246,16 +227,16 @@ START_TEST(type_unknown)
 	const struct fake_answer *a;
 
 	world[0].names = "name a at port 7000\n";
-	open_plugin("#{hosts => [\"127.0.0.2\"], lookup_timeout => 300}");
-	ck_assert_int_eq(fake_host_ask(&host, 5000)->quality, GC_COMPLETE);
+	alone_open("epmd", "#{hosts => [\"127.0.0.2\"], lookup_timeout => 300}");
+	ck_assert_int_eq(alone_ask()->quality, GC_COMPLETE);
 	world[0].names = "name a at port 7000\nname b at port 7000\n";
 	world[0].port2_mute = true;
-	a = fake_host_ask(&host, 5000);
+	a = alone_ask();
 	ck_assert_int_eq(a->quality, GC_PARTIAL);
 	ck_assert_uint_eq(a->n, 1);
 	ck_assert(fake_answer_has(a, "a@127.0.0.2", NULL, 0));
 	world[0].port2_mute = false;
-	a = fake_host_ask(&host, 5000); /* asked again */
+	a = alone_ask(); /* asked again */
 	ck_assert_int_eq(a->quality, GC_COMPLETE);
 	ck_assert_uint_eq(a->n, 2);
 }
@@ -267,7 +248,7 @@ START_TEST(cancelled_and_closed)
 
 	world[0].names = "name a at port 1\n";
 	world[0].port2_mute = true;
-	open_plugin("#{hosts => [\"127.0.0.2\", \"127.0.0.3\"]}");
+	alone_open("epmd", "#{hosts => [\"127.0.0.2\", \"127.0.0.3\"]}");
 	for (int turns = 0; turns < 12; turns++) { /* at each stage */
 		int n = host.n_answers;
 
@@ -294,8 +275,8 @@ START_TEST(own_host_by_default)
 	fake[1].arg = &world[1];
 	fake[1].on_request = on_request;
 	world[1].names = "name a at port 1\nname owner at port 2\n";
-	open_plugin(NULL);
-	const struct fake_answer *a = fake_host_ask(&host, 5000);
+	alone_open("epmd", NULL);
+	const struct fake_answer *a = alone_ask();
 
 	ck_assert_int_eq(a->quality, GC_COMPLETE);
 	ck_assert_uint_eq(a->n, 1);
@@ -313,7 +294,7 @@ START_TEST(bad_hosts)
 		ck_assert_msg(!fake_host_open(&host, &loop, "epmd", bad[i]), "%s", bad[i]);
 		ck_assert_ptr_nonnull(strstr(host.err, "hosts"));
 	}
-	open_plugin("#{hosts => [\"127.0.0.2\"]}");
+	alone_open("epmd", "#{hosts => [\"127.0.0.2\"]}");
 }
 END_TEST
 
@@ -322,7 +303,7 @@ static Suite *make_suite(void)
 	Suite *suite = suite_create("plugin_epmd");
 	TCase *real = tcase_create("real epmd"), *fakes = tcase_create("fake epmd");
 
-	tcase_add_checked_fixture(real, setup, teardown);
+	tcase_add_checked_fixture(real, setup, alone_teardown);
 	tcase_set_timeout(real, 30);
 	tcase_add_test(real, real_one);
 	tcase_add_checked_fixture(fakes, setup_fakes, teardown_fakes);

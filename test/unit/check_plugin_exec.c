@@ -1,7 +1,6 @@
 /* The plugin exec, alone under a fake host, on real commands. */
-#include "fake_host.h"
-
 #include "loop_until.h"
+#include "plugin_alone.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -10,11 +9,6 @@
 #include <unistd.h>
 
 #define WAIT_MS 10000
-
-static uv_loop_t loop;
-static struct gc_instance host;
-static char dir[64];
-static int fds;
 
 static void setup(void)
 {
@@ -29,55 +23,7 @@ static void setup(void)
 	uv_close((uv_handle_t *)&process, NULL);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	uv_loop_close(&loop);
-	(void)snprintf(dir, sizeof(dir), "/tmp/gc_check_exec.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	fds = count_fds();
-	uv_loop_init(&loop);
-	memset(&host, 0, sizeof(host));
-}
-
-static void teardown(void)
-{
-	char command[100];
-
-	if (host.is_open)
-		ck_assert(fake_host_close(&host));
-	ck_assert(loop_drain(&loop));
-	ck_assert_int_eq(count_fds(), fds);
-	(void)snprintf(command, sizeof(command), "rm -rf %s", dir);
-	ck_assert_int_eq(system(command), 0);
-}
-
-static void open_with(const char *options)
-{
-	ck_assert_msg(fake_host_open(&host, &loop, "exec", options), "%s", host.err);
-}
-
-static const struct fake_answer *ask(void)
-{
-	const struct fake_answer *a = fake_host_ask(&host, WAIT_MS);
-
-	ck_assert_ptr_nonnull(a);
-	return a;
-}
-
-static void is_complete(const struct fake_answer *a, const char *nodes)
-{
-	char found[600] = "";
-	size_t len = 0;
-
-	ck_assert_msg(a->quality == GC_COMPLETE, "%s", a->reason);
-	for (size_t i = 0; i < a->n && len < sizeof(found); i++)
-		len += (size_t)snprintf(found + len, sizeof(found) - len, "%s%s", i ? " " : "",
-					a->peers[i].node);
-	ck_assert_str_eq(found, nodes);
-}
-
-static void is_error(const struct fake_answer *a, const char *with)
-{
-	ck_assert_int_eq(a->quality, GC_ERROR);
-	ck_assert_msg(strstr(a->reason, with) != NULL, "\"%s\" does not say \"%s\"", a->reason,
-		      with);
+	alone_setup_dir();
 }
 
 static const struct {
@@ -98,8 +44,8 @@ static const struct {
 
 START_TEST(test_good)
 {
-	open_with(good[_i].options);
-	const struct fake_answer *a = ask();
+	alone_open("exec", good[_i].options);
+	const struct fake_answer *a = alone_ask();
 	if (good[_i].nodes)
 		is_complete(a, good[_i].nodes);
 	else
@@ -107,7 +53,7 @@ START_TEST(test_good)
 			 "output of the command: line 1: a character that no node name has at ;");
 	if (a->quality == GC_COMPLETE && a->n == 0)
 		ck_assert_str_eq(a->reason, "the command named nobody");
-	ask(); /* and once more */
+	alone_ask(); /* and once more */
 	ck_assert_int_eq(host.answers[1].quality, host.answers[0].quality);
 }
 END_TEST
@@ -130,8 +76,8 @@ static const struct {
 
 START_TEST(test_bad)
 {
-	open_with(bad[_i].options);
-	is_error(ask(), bad[_i].says);
+	alone_open("exec", bad[_i].options);
+	is_error(alone_ask(), bad[_i].says);
 }
 END_TEST
 
@@ -148,8 +94,8 @@ END_TEST
 /* The first 1024 bytes of what it says are kept, however much it is. */
 START_TEST(test_long_error)
 {
-	open_with("\"head -c 1000000 /dev/zero | tr '\\\\0' x >&2; exit 2\"");
-	const struct fake_answer *a = ask();
+	alone_open("exec", "\"head -c 1000000 /dev/zero | tr '\\\\0' x >&2; exit 2\"");
+	const struct fake_answer *a = alone_ask();
 	is_error(a, "exit status 2: xxx");
 	ck_assert_uint_eq(strlen(a->reason), strlen("exit status 2: ") + 1024);
 }
@@ -157,8 +103,8 @@ END_TEST
 
 START_TEST(test_large_output)
 {
-	open_with("\"seq -f n%g@h 1 20000\"");
-	const struct fake_answer *a = ask();
+	alone_open("exec", "\"seq -f n%g@h 1 20000\"");
+	const struct fake_answer *a = alone_ask();
 	ck_assert_int_eq(a->quality, GC_COMPLETE);
 	ck_assert_uint_eq(a->n, 20000);
 	ck_assert_str_eq(a->peers[511].node, "n512@h");
@@ -173,8 +119,8 @@ START_TEST(test_descriptors)
 	int careless = dup(0);
 
 	ck_assert_int_ge(careless, 3);
-	open_with("\"for f in /proc/self/fd/*; do echo n${f##*/}; done\"");
-	const struct fake_answer *a = ask();
+	alone_open("exec", "\"for f in /proc/self/fd/*; do echo n${f##*/}; done\"");
+	const struct fake_answer *a = alone_ask();
 	char own[16];
 	(void)snprintf(own, sizeof(own), "n%d", careless);
 	ck_assert_int_eq(a->quality, GC_COMPLETE);
@@ -191,8 +137,8 @@ START_TEST(test_environment)
 	setenv("my_cookie_file", "geheim2", 1);
 	setenv("ERL_FLAGS", "-sname x -setcookie geheim3", 1);
 	setenv("HARMLESS", "cookie", 1);
-	open_with("\"env | grep -c geheim; env | grep -c ^HARMLESS=cookie; true\"");
-	is_complete(ask(), "0 1");
+	alone_open("exec", "\"env | grep -c geheim; env | grep -c ^HARMLESS=cookie; true\"");
+	is_complete(alone_ask(), "0 1");
 }
 END_TEST
 
@@ -262,7 +208,7 @@ static struct gc_request *start_hanging(bool stubborn)
 		       "\"trap '%s' TERM; sleep 1000 & echo $! > %s/tmp; mv %s/tmp %s/child; "
 		       "while true; do wait; done\"",
 		       stubborn ? "" : on_term, dir, dir, dir);
-	open_with(options);
+	alone_open("exec", options);
 	struct gc_request *request = fake_host_refresh(&host);
 	ck_assert(poll_until(is_written, (void *)(uintptr_t) "child"));
 	return request;
@@ -310,8 +256,8 @@ START_TEST(test_left_behind)
 	(void)snprintf(options, sizeof(options),
 		       "\"sleep 1000 & echo $! > %s/tmp; mv %s/tmp %s/child; echo a@h\"", dir, dir,
 		       dir);
-	open_with(options);
-	is_complete(ask(), "a@h");
+	alone_open("exec", options);
+	is_complete(alone_ask(), "a@h");
 	pid_t child = pid_in("child");
 	ck_assert_int_gt(child, 0);
 	ck_assert(poll_until(is_gone, &child));
@@ -321,9 +267,9 @@ END_TEST
 /* Asked again within the callback of the first answer's turn: the run before is still closing. */
 START_TEST(test_in_a_row)
 {
-	open_with("\"echo a@h\"");
+	alone_open("exec", "\"echo a@h\"");
 	for (int i = 0; i < 30; i++)
-		is_complete(ask(), "a@h");
+		is_complete(alone_ask(), "a@h");
 	ck_assert_ptr_nonnull(fake_host_refresh(&host));
 	ck_assert_ptr_null(fake_host_refresh(&host)); /* one at a time */
 	ck_assert_ptr_nonnull(fake_host_wait(&host, 31, WAIT_MS));
@@ -335,7 +281,7 @@ int main(void)
 	Suite *s = suite_create("plugin_exec");
 	TCase *t = tcase_create("plugin_exec");
 
-	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_checked_fixture(t, setup, alone_teardown);
 	tcase_add_loop_test(t, test_good, 0, (int)(sizeof(good) / sizeof(good[0])));
 	tcase_add_loop_test(t, test_bad, 0, (int)(sizeof(bad) / sizeof(bad[0])));
 	tcase_add_test(t, test_refused);

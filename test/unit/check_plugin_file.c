@@ -1,8 +1,7 @@
 /* The plugin file, alone under a fake host, on real files: every way in which people and Kubernetes
  * replace one. */
-#include "fake_host.h"
-
 #include "loop_until.h"
+#include "plugin_alone.h"
 
 #include <check.h>
 #include <stdarg.h>
@@ -13,11 +12,6 @@
 #include <unistd.h>
 
 #define WAIT_MS 10000
-
-static uv_loop_t loop;
-static struct gc_instance host;
-static char dir[64];
-static int fds;
 
 static const char *in_dir(const char *name)
 {
@@ -54,42 +48,18 @@ static void make_link(const char *target, const char *name)
 	ck_assert_int_eq(symlink(target, in_dir(name)), 0);
 }
 
-static void setup(void)
-{
-	uv_loop_init(&loop); /* the first one opens a pipe for the process */
-	uv_loop_close(&loop);
-	(void)snprintf(dir, sizeof(dir), "/tmp/gc_check_file.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	fds = count_fds();
-	uv_loop_init(&loop);
-	memset(&host, 0, sizeof(host));
-}
-
-static void teardown(void)
-{
-	char command[100];
-
-	if (host.is_open)
-		ck_assert(fake_host_close(&host));
-	ck_assert(loop_drain(&loop));
-	ck_assert_int_eq(count_fds(), fds);
-	(void)snprintf(command, sizeof(command), "rm -rf %s", dir);
-	ck_assert_int_eq(system(command), 0);
-}
-
 static void open_path(const char *path)
 {
 	char options[300];
 
 	(void)snprintf(options, sizeof(options), "\"%s\"", path);
-	ck_assert_msg(fake_host_open(&host, &loop, "file", options), "%s", host.err);
+	alone_open("file", options);
 }
 
 static const struct fake_answer *ask(void)
 {
-	const struct fake_answer *a = fake_host_ask(&host, WAIT_MS);
+	const struct fake_answer *a = alone_ask();
 
-	ck_assert_ptr_nonnull(a);
 	ck_assert(!a->pushed);
 	return a;
 }
@@ -102,25 +72,6 @@ static const struct fake_answer *pushed(void)
 	ck_assert_ptr_nonnull(a);
 	ck_assert(a->pushed);
 	return a;
-}
-
-static void is_complete(const struct fake_answer *a, const char *nodes)
-{
-	char found[600] = "";
-	size_t len = 0;
-
-	ck_assert_msg(a->quality == GC_COMPLETE, "%s", a->reason);
-	for (size_t i = 0; i < a->n; i++)
-		len += (size_t)snprintf(found + len, sizeof(found) - len, "%s%s", i ? " " : "",
-					a->peers[i].node);
-	ck_assert_str_eq(found, nodes);
-}
-
-static void is_error(const struct fake_answer *a, const char *with)
-{
-	ck_assert_int_eq(a->quality, GC_ERROR);
-	ck_assert_msg(strstr(a->reason, with) != NULL, "\"%s\" does not say \"%s\"", a->reason,
-		      with);
 }
 
 /* ---- what is in it ---- */
@@ -422,7 +373,7 @@ int main(void)
 	Suite *s = suite_create("plugin_file");
 	TCase *t = tcase_create("plugin_file");
 
-	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_checked_fixture(t, alone_setup_dir, alone_teardown);
 	tcase_add_loop_test(t, test_good, 0, (int)(sizeof(good) / sizeof(good[0])));
 	tcase_add_loop_test(t, test_bad, 0, (int)(sizeof(bad) / sizeof(bad[0])));
 	tcase_add_test(t, test_empty);
