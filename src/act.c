@@ -2,6 +2,7 @@
  * descriptor are told. Loop thread. */
 #include "daemon_priv.h"
 #include "event.h"
+#include "manager.h"
 #include "request.h"
 
 #include <stdarg.h>
@@ -116,6 +117,13 @@ void gc_act_tell_ready_fd(struct gc_daemon *d, const char *fmt, ...)
 	va_end(ap);
 }
 
+void gc_act_tell_manager(const struct gc_daemon *d)
+{
+	gc_manager_status("%s listens on port %u; %zu members of %zu peers", gc_node_name(d->node),
+			  gc_node_port(d->node), gc_cluster_count_members(d->cluster),
+			  gc_cluster_count_peers(d->cluster));
+}
+
 static void do_tell(struct gc_daemon *d, const struct gc_action *a)
 {
 	struct gc_buf msg = {0};
@@ -132,6 +140,8 @@ static void do_tell(struct gc_daemon *d, const struct gc_action *a)
 		gc_log(GC_LOG_NOTICE, "cluster", "nodedown %s: %s", a->node,
 		       a->reason ? a->reason : "");
 	}
+	if (d->told_ready)
+		gc_act_tell_manager(d);
 	if (!msg.failed)
 		gc_subscribers_tell(d->subscribers, &msg);
 	gc_buf_deinit(&msg);

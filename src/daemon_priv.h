@@ -74,6 +74,9 @@ void gc_act_forget_dials(struct gc_daemon *d);
 void gc_act_tell_ready_fd(struct gc_daemon *d, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* The service manager gets a line about us: who, where, how many. */
+void gc_act_tell_manager(const struct gc_daemon *d);
+
 /* ---- reload.c ---- */
 /* Subscribers by configuration: those of new are added, those of old that are not in it go. old: NULL at first. */
 void gc_reload_notify(struct gc_daemon *d, const struct gc_config *old, const struct gc_config *new);

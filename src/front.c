@@ -3,6 +3,7 @@
 #include "build_config.h"
 #include "check.h"
 #include "daemon.h"
+#include "manager.h"
 #include "port.h"
 
 #include <signal.h>
@@ -56,6 +57,7 @@ static void close_handles(struct front *f)
 	for (size_t i = 0; i < sizeof(handles) / sizeof(handles[0]); i++)
 		if (!uv_is_closing(handles[i]))
 			uv_close(handles[i], NULL);
+	gc_manager_close();
 	gc_log_open(NULL, NULL, GC_LOG_WARNING);
 	if (f->port)
 		gc_port_close(f->port, FLUSH_PORT_MS, on_port_closed, f);
@@ -86,6 +88,7 @@ static void leave(struct front *f, int exit_code, const char *why)
 	f->is_leaving = true;
 	f->exit_code = exit_code;
 	gc_log(GC_LOG_NOTICE, "node", "leaving: %s", why);
+	gc_manager_stopping(why);
 	uv_timer_start(&f->watchdog, on_watchdog, GC_LEAVE_MS, 0);
 	if (f->daemon)
 		gc_daemon_stop(f->daemon);
@@ -100,20 +103,32 @@ static void on_term(uv_signal_t *signal, int number)
 	leave(signal->data, GC_EXIT_OK, number == SIGINT ? "SIGINT" : "SIGTERM");
 }
 
+static int reload(struct front *f, char *err, size_t err_len)
+{
+	struct gc_config *config;
+	int rc = f->load(f->load_arg, &config, err, err_len);
+
+	if (rc) {
+		gc_log(GC_LOG_ERROR, "config", "not reloaded, the old one stays: %s", err);
+		return rc;
+	}
+	rc = gc_daemon_reload(f->daemon, config, err, err_len);
+	if (rc)
+		gc_log(GC_LOG_ERROR, "config", "not reloaded, the old one stays: %s: %s",
+		       f->origin, err);
+	return rc;
+}
+
 static void on_hup(uv_signal_t *signal, int number)
 {
 	struct front *f = signal->data;
-	struct gc_config *config;
 	char err[1024];
 
 	(void)number;
 	if (!f->load || f->is_leaving || !f->daemon)
 		return;
-	if (f->load(f->load_arg, &config, err, sizeof(err)) != 0)
-		gc_log(GC_LOG_ERROR, "config", "not reloaded, the old one stays: %s", err);
-	else if (gc_daemon_reload(f->daemon, config, err, sizeof(err)) != 0)
-		gc_log(GC_LOG_ERROR, "config", "not reloaded, the old one stays: %s: %s",
-		       f->origin, err);
+	gc_manager_reloading();
+	gc_manager_reloaded(reload(f, err, sizeof(err)) ? err : NULL);
 }
 
 static void open_front(struct front *f)
@@ -199,6 +214,7 @@ int gc_front_run(gc_front_load load, void *arg, const char *file, int ready_fd)
 		return GC_EXIT_CONFIG;
 	}
 	open_front(&f);
+	gc_manager_open(&f.loop);
 	log_versions();
 	rc = start(&f, config, cookie, ready_fd, err, sizeof(err));
 	explicit_bzero(cookie, sizeof(cookie));

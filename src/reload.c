@@ -174,6 +174,8 @@ int gc_daemon_reload(struct gc_daemon *d, struct gc_config *config, char *err, s
 	d->config = config;
 	gc_discover_start(d->discover);
 	gc_log(GC_LOG_NOTICE, "config", "reloaded");
+	if (d->told_ready)
+		gc_act_tell_manager(d);
 	gc_act_pump(d);
 	return 0;
 }

@@ -2,6 +2,7 @@
  * gc_act_pump (act.c) carries out what comes back. Loop thread. */
 #include "daemon_priv.h"
 #include "event.h"
+#include "manager.h"
 #include "request.h"
 
 #include <string.h>
@@ -128,6 +129,8 @@ void gc_wire_tell_found(struct gc_daemon *d)
 		return;
 	d->told_ready = true;
 	gc_act_tell_ready_fd(d, "ready %s %u\n", gc_node_name(d->node), gc_node_port(d->node));
+	gc_act_tell_manager(d);
+	gc_manager_ready();
 }
 
 void gc_wire_on_epmd(void *arg, bool registered, const struct gc_fail *fail)
@@ -150,6 +153,8 @@ void gc_wire_on_epmd(void *arg, bool registered, const struct gc_fail *fail)
 	gc_fail_print(fail, text, sizeof(text));
 	gc_trouble_log(&d->epmd_trouble, gc_now(d), GC_LOG_WARNING, "epmd", "not registered: %s",
 		       text);
+	if (!d->told_ready)
+		gc_manager_status("not registered with EPMD: %s", text);
 }
 
 void gc_wire_on_joined(void *arg, const char *node, bool joined, const struct gc_fail *fail)
