@@ -8,16 +8,37 @@
 
 /* ---- gc_buf ---- */
 
+static void give_back(struct gc_buf *b)
+{
+	if (b->is_secret && b->data)
+		explicit_bzero(b->data, b->cap);
+	free(b->data);
+}
+
 void gc_buf_deinit(struct gc_buf *b)
 {
-	free(b->data);
-	*b = (struct gc_buf){0};
+	give_back(b);
+	*b = (struct gc_buf){.is_secret = b->is_secret};
 }
 
 void gc_buf_reset(struct gc_buf *b)
 {
 	b->len = 0;
 	b->failed = false;
+}
+
+static uint8_t *resize(struct gc_buf *b, size_t cap)
+{
+	uint8_t *data;
+
+	if (!b->is_secret)
+		return realloc(b->data, cap);
+	data = malloc(cap);
+	if (data && b->len)
+		memcpy(data, b->data, b->len);
+	if (data)
+		give_back(b);
+	return data;
 }
 
 static bool grow(struct gc_buf *b, size_t more)
@@ -34,7 +55,7 @@ static bool grow(struct gc_buf *b, size_t more)
 		}
 		cap *= 2;
 	}
-	uint8_t *data = realloc(b->data, cap);
+	uint8_t *data = resize(b, cap);
 	if (!data) {
 		b->failed = true;
 		return false;
@@ -124,6 +145,8 @@ void gc_buf_consume(struct gc_buf *b, size_t n)
 		return;
 	memmove(b->data, b->data + n, b->len - n);
 	b->len -= n;
+	if (b->is_secret)
+		explicit_bzero(b->data + b->len, n);
 }
 
 /* ---- gc_reader ---- */
@@ -201,6 +224,7 @@ void gc_arena_destroy(struct gc_arena *a)
 		return;
 	while (a->head) {
 		struct chunk *next = a->head->next;
+		explicit_bzero(a->head->bytes, a->head->used);
 		free(a->head);
 		a->head = next;
 	}

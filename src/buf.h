@@ -14,6 +14,7 @@ struct gc_buf {
 	uint8_t *data;
 	size_t len, cap;
 	bool failed;
+	bool is_secret; /* set at the begin: no copy of the bytes is left in memory that was given back */
 };
 void gc_buf_deinit(struct gc_buf *b); /* frees; b is empty and usable again */
 void gc_buf_reset(struct gc_buf *b);  /* len = 0, failed = false; keeps the memory */
@@ -52,7 +53,7 @@ const uint8_t *gc_read_bytes(struct gc_reader *r, size_t n);
 struct gc_arena;
 /* limit: bytes in all that may be allocated; 0 is no limit. NULL: out of memory. */
 struct gc_arena *gc_arena_create(size_t limit);
-void gc_arena_destroy(struct gc_arena *a);
+void gc_arena_destroy(struct gc_arena *a); /* wipes it: a cookie or a password may be among the terms */
 /* Zeroed and aligned for any type; NULL if the budget or the memory is used up. */
 void *gc_arena_alloc(struct gc_arena *a, size_t size);
 /* A NUL-terminated copy of len bytes. */

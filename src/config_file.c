@@ -93,7 +93,7 @@ int gc_config_read_file(const char *file, struct gc_buf *b, char *err, size_t er
 
 int gc_config_from_file(const char *file, struct gc_config **config_r, char *err, size_t err_len)
 {
-	struct gc_buf b = {0};
+	struct gc_buf b = {.is_secret = true}; /* a password may be in it */
 	int rc = gc_config_read_file(file, &b, err, err_len);
 
 	*config_r = NULL;

@@ -155,7 +155,7 @@ static int take_term(struct gc_config *c, const struct gc_term *t, const char *f
 /* By way of its external format, so that nothing of the original is needed. */
 static int copy_term(struct gc_arena *a, const struct gc_term *t, const struct gc_term **copy_r)
 {
-	struct gc_buf b = {0};
+	struct gc_buf b = {.is_secret = true}; /* a password, here and below */
 	int rc = GC_ENOMEM;
 
 	gc_etf_put_term(&b, t);

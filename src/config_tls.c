@@ -88,7 +88,7 @@ static int read_optfile(struct gc_tls_reader *r, const char *file)
 		.c = r->s->c, .file = file, .err = r->s->err, .err_len = r->s->err_len};
 	struct gc_tls_reader in = {.s = &inside, .o = r->o, .role = "", .is_otp = true};
 	const struct gc_term *t;
-	struct gc_buf b = {0};
+	struct gc_buf b = {.is_secret = true};
 	char why[300];
 	int rc = gc_config_read_file(file, &b, r->s->err, r->s->err_len);
 

@@ -70,6 +70,8 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 		return;
 	}
 	int err = gc_port_take(&p->pending, buf->base, (size_t)n, on_term, p);
+
+	explicit_bzero(buf->base, (size_t)n); /* the cookie comes this way */
 	if (err)
 		end(p, broken(err));
 }
@@ -82,6 +84,7 @@ int gc_port_open(const struct gc_port_config *c, struct gc_port **port_r)
 	if (!p)
 		return GC_ENOMEM;
 	p->config = *c;
+	p->pending.is_secret = true;
 	p->in.data = p->out.data = p->flush.data = p;
 	uv_pipe_init(c->loop, &p->in, 0);
 	uv_pipe_init(c->loop, &p->out, 0);

@@ -2,6 +2,7 @@
 """The cookie is nowhere but in memory that is left out of dumps, and children get none of our descriptors (SECURITY)."""
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -9,6 +10,8 @@ import sys
 
 from lib import *
 from lib.abuse import is_sanitized
+from lib.ca import Ca, dist_args, optfile
+from lib.memory import places
 
 LISTER = """#!{python}
 import json, os
@@ -118,4 +121,88 @@ def no_core(w):
     assert os.listdir(where) == [], "it left a core"
 
 
-main(children, descriptors, told, command_line, no_core)
+def in_memory(w):
+    """All of its memory is searched: the cookie is in pages that are locked, left out of dumps and wiped in a fork, and
+    nowhere else, whatever has been asked of the program; over the port as well."""
+    a, b = w.erls("a", "b")
+    other = w.erl("other", cookie="anothercookie")
+    gc = GenCluster(w, a, discovery=f'[{{static, {atoms([b, other])}}}, {{exec, #{{command => "echo {b.name}"}}}}]')
+    gc.expect_members(b)
+    gc.expect_peer(other, reason="bad_cookie")
+    for request in "config", "info", "peers":
+        gc.call(request)
+    gc.reload(refresh_interval_ms=1000)
+    gc.expect_log("reloaded")
+    assert a.eval("net_adm:ping(N)", N=gc.cnode) == "pong"
+    other.eval("net_adm:ping(N)", N=gc.cnode)
+    c = w.erl("c")
+    port = GenClusterPort(w, c, f"[{{discovery, {{static, {atoms([b])}}}}}]")
+    w.until(lambda: [n for n, _ in port.request(Atom("members"))] == [b.name], 10, "a member")
+    for proc in gc.proc, port.proc:
+        found = places(proc.pid, w.cookie.encode())
+        w.say(repr(found))
+        assert found, "not even where it is compared"
+        wrong = [place for place in found if not {"lo", "dd", "wf"} <= set(place[2])]
+        assert not wrong, wrong
+    leaves_none(w, gc.proc, w.cookie.encode())
+    leaves_none(w, port.proc, w.cookie.encode())
+
+
+def leaves_none(w, proc, *secrets):
+    """Held up in its last system call, it has nothing of them left."""
+    trace = w.spawn("strace", [need_program("strace"), "-f", "-qq", "-p", str(proc.pid), "-e", "trace=exit_group",
+                               "-e", "inject=exit_group:delay_enter=60s"])
+
+    def looks(file, pattern):
+        with open(f"/proc/{proc.pid}/{file}", encoding="utf8") as f:
+            return re.search(pattern, f.read(), re.M)
+    w.until(lambda: looks("status", f"^TracerPid:\t{trace.pid}$"), 10, "it is traced")
+    proc.kill(signal.SIGTERM)
+    w.until(lambda: looks("syscall", r"^(231|94) "), 10, "it is about to end")  # exit_group, by processor
+    for secret in secrets:
+        # Not the stack: with a signal the kernel puts the vector registers there, and in them is what was copied last.
+        left = [place for place in places(proc.pid, secret) if place[1] != "[stack]"]
+        assert not left, f"left behind: {left}"
+    trace.kill()
+    proc.expect_exit()
+
+
+def keys(w):
+    """The password of a key is nowhere outside: not in answers, logs, complaints; neither it nor the text of the key is left
+    in memory that was given back."""
+    ca, password = Ca(w), "password-of-the-key"
+    mine = ca.issue("gc", "127.0.0.1")
+    with open(mine.key, encoding="utf8") as f:
+        text = f.read().splitlines()[1].encode()
+    a = w.erl("a", args=dist_args(optfile(w, ca.issue("a", "127.0.0.1"), name="a")))
+    plain = GenCluster(w, a, discovery="[]", tls=f'[{{optfile, "{optfile(w, mine, name="gc")}"}}]')
+    plain.expect_log("owner: connected to")
+    assert places(plain.proc.pid, text) == [], "the text of the key"
+    plain.leave()
+    ca.openssl("pkcs8", "-topk8", "-in", mine.key, "-out", mine.key + ".new", "-passout", f"pass:{password}")
+    os.chmod(mine.key + ".new", 0o600)
+    os.rename(mine.key + ".new", mine.key)
+    file = optfile(w, mine, name="locked")
+    with open(file, encoding="utf8") as f:
+        options = f.read().replace("{keyfile,", f'{{password, "{password}"}}, {{keyfile,')
+    w.write("ssl-locked.config", options)
+    gc = GenCluster(w, a, discovery="[]", tls=f'[{{optfile, "{file}"}}]', log_level="debug")
+    gc.expect_log("owner: connected to")
+    answers = [gc.call(request) for request in ("config", "info", "metrics")]
+    w.write("ssl-locked.config", options.replace("{verify, verify_peer}", "{verify, maybe}"))
+    gc.reload()
+    gc.expect_log("not reloaded.*verify: maybe")
+    w.write("ssl-locked.config", options.replace(f'"{password}"', f'{{"{password}"}}'))
+    gc.reload()
+    gc.expect_log("not reloaded.*password", since=len(gc.proc.lines) - 1)
+    w.write("ssl-locked.config", options)
+    gc.reload()
+    gc.expect_log("reloaded", since=len(gc.proc.lines) - 1)
+    assert not any(password in line for line in gc.proc.lines + [repr(answers)])
+    found = places(gc.proc.pid, password.encode())
+    w.say(repr(found))
+    assert any(name == "[heap]" for _, name, _, _ in found), "it is needed for renewed files"
+    leaves_none(w, gc.proc, password.encode(), w.cookie.encode())
+
+
+main(children, descriptors, told, command_line, in_memory, keys, no_core)
