@@ -1,6 +1,8 @@
 /* The cookie file, read as erl reads it (OTP: kernel, auth.erl; by experiment on release 25):
- * nobody but the owner may access it; printable ASCII, then only line ends. Start-up only; what was
- * read is wiped but for the result. */
+ * nobody but the owner may access it; printable ASCII, then only line ends. And one that root has put
+ * there for us, which erl would refuse: a credential of systemd 254 and later (an access list with our
+ * user, which shows as permissions of the group) and a mounted secret of Kubernetes (of our group).
+ * Start-up only; what was read is wiped but for the result. */
 #include "config.h"
 
 #include "err.h"
@@ -15,8 +17,16 @@
 
 #define COOKIE_MAX 255
 
-/* Reads up to len bytes; -1 with the reason. Refuses what is not a regular file of its owner alone.
- */
+static bool is_private(const struct stat *st)
+{
+	mode_t others = S_IRWXG | S_IRWXO;
+
+	if (st->st_uid == 0 && geteuid() != 0)
+		others &= ~(mode_t)S_IRGRP;
+	return (st->st_mode & others) == 0;
+}
+
+/* Reads up to len bytes; -1 with the reason. Refuses what is not a regular file for us alone. */
 static ssize_t read_private(const char *file, char *buf, size_t len, const char **why_r)
 {
 	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -30,7 +40,7 @@ static ssize_t read_private(const char *file, char *buf, size_t len, const char 
 		*why_r = strerror(errno);
 	else if (!S_ISREG(st.st_mode))
 		*why_r = "not a regular file";
-	else if ((st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+	else if (!is_private(&st))
 		*why_r = "must be accessible by its owner only (chmod 400)";
 	else if ((n = read(fd, buf, len)) < 0)
 		*why_r = strerror(errno);

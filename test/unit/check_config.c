@@ -690,6 +690,31 @@ START_TEST(cookie_permissions)
 }
 END_TEST
 
+/* What root has put there for us may be read by its group. */
+START_TEST(cookie_of_root)
+{
+	static const struct {
+		mode_t mode;
+		int code;
+	} cases[] = {{0400, GC_EIO}, {0440, 0},	     {0640, 0},
+		     {0444, GC_EIO}, {0460, GC_EIO}, {0450, GC_EIO}};
+	const gid_t nogroup = 65534;
+	char got[256];
+
+	if (geteuid() != 0)
+		return; /* nothing of root's can be put there */
+	ck_assert_int_eq(chmod(dir, 0711), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		write_file("abc", 3, cases[i].mode);
+		ck_assert_int_eq(chown(file, 0, nogroup), 0);
+		ck_assert_int_eq(setegid(nogroup) | seteuid(65534), 0);
+		int rc = gc_cookie_read(file, got, err, sizeof(err));
+		ck_assert_int_eq(seteuid(0) | setegid(0), 0);
+		ck_assert_int_eq(rc, cases[i].code);
+	}
+}
+END_TEST
+
 START_TEST(cookie_at_home)
 {
 	char got[256], home[64], xdg[64], path[128];
@@ -738,6 +763,7 @@ static void add_tests(TCase *tc)
 	tcase_add_test(tc, file_that_others_may_write);
 	tcase_add_test(tc, cookies);
 	tcase_add_test(tc, cookie_permissions);
+	tcase_add_test(tc, cookie_of_root);
 	tcase_add_test(tc, cookie_at_home);
 }
 

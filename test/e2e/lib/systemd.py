@@ -7,13 +7,14 @@ from .loop import Failed, Skip
 from .world import need_program
 
 PROGRAM = "/lib/systemd/systemd"
+LOWER = os.environ.get("GC_SYSTEMD_ROOT", "/")  # another Debian's, to try its systemd
 EMPTIED = "sysinit local-fs multi-user sockets timers basic graphical getty"
 SCRIPT = r"""
 set -e
 mount --make-rprivate /
 mount -t tmpfs -o mode=755 tmpfs {dir}
 mkdir {dir}/upper {dir}/work {dir}/root
-mount -t overlay overlay -o lowerdir=/,upperdir={dir}/upper,workdir={dir}/work {root}
+mount -t overlay overlay -o lowerdir={lower},upperdir={dir}/upper,workdir={dir}/work {root}
 mount -t proc proc {root}/proc
 mount -t sysfs sysfs {root}/sys
 mount -t cgroup2 cgroup2 {root}/sys/fs/cgroup
@@ -61,7 +62,7 @@ class Systemd:
         """files: {path inside: (text or path of a file here, mode)}."""
         if os.geteuid() != 0 or "GC_E2E_USERNS" in os.environ:
             raise Skip("systemd as PID 1 needs root")
-        if not os.path.exists(PROGRAM):
+        if not os.path.exists(LOWER + PROGRAM):
             raise Skip("systemd is not installed (Debian: systemd)")
         for program in "unshare", "nsenter", "systemctl", "journalctl":
             need_program(program)
@@ -73,7 +74,7 @@ class Systemd:
         except OSError as e:
             raise Skip(f"no cgroup of our own: {e}") from None
         world.closers.append(self.remove_group)
-        script = SCRIPT.format(dir=self.dir, root=self.dir + "/root", emptied=EMPTIED, program=PROGRAM,
+        script = SCRIPT.format(dir=self.dir, lower=LOWER, root=self.dir + "/root", emptied=EMPTIED, program=PROGRAM,
                                install=self.install(files))
         inner = ["unshare", "--pid", "--mount", "--uts", "--ipc", "--cgroup", "--fork", "--kill-child", "sh", "-c", script]
         self.proc = world.spawn("systemd", ["sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', self.group] + inner)
