@@ -5,6 +5,7 @@
 #include "manager.h"
 #include "request.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,10 +108,15 @@ static void do_close_link(struct gc_daemon *d, const char *node)
 
 void gc_act_tell_ready_fd(struct gc_daemon *d, const char *fmt, ...)
 {
+	struct pollfd room = {.fd = d->ready_fd, .events = POLLOUT};
 	va_list ap;
 
 	if (d->ready_fd < 0)
 		return;
+	if (poll(&room, 1, 0) != 1) { /* a pipe that is full: we do not wait for its reader */
+		gc_log(GC_LOG_WARNING, "node", "--ready-fd is not read, it is told nothing");
+		return;
+	}
 	va_start(ap, fmt);
 	if (vdprintf(d->ready_fd, fmt, ap) < 0)
 		d->ready_fd = -1; /* nobody listens any more */

@@ -3,9 +3,11 @@
 #include "build_config.h"
 #include "check.h"
 #include "daemon.h"
+#include "log_stderr.h"
 #include "manager.h"
 #include "port.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +16,7 @@
 #include <unistd.h>
 
 #define FLUSH_PORT_MS 100
+#define FLUSH_LOG_MS 100
 
 extern char **environ;
 
@@ -30,11 +33,25 @@ struct front {
 	bool is_leaving;
 };
 
+/* One that is closed would be given to the next socket, and get the log. */
+static void fill_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		(void)close(fd);
+}
+
 void gc_front_harden(void)
 {
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
 
 	(void)sigaction(SIGPIPE, &ignore, NULL);
+	(void)sigaction(SIGXFSZ, &ignore, NULL); /* a log file at its limit: the write fails, that is enough */
+	fill_standard_descriptors();
 #ifndef GC_SANITIZER /* the leak checker traces its own process */
 	(void)prctl(PR_SET_DUMPABLE, 0);
 #endif
@@ -76,8 +93,10 @@ static void on_watchdog(uv_timer_t *timer)
 {
 	struct front *f = timer->data;
 
-	fprintf(stderr, "gen_cluster: not everything closed within %d ms, leaving anyway\n",
-		GC_LEAVE_MS);
+	gc_log_open(NULL, NULL, GC_LOG_WARNING);
+	gc_log(GC_LOG_WARNING, "node", "not everything closed within %d ms, leaving anyway",
+	       GC_LEAVE_MS);
+	gc_log_stderr_stop(FLUSH_LOG_MS);
 	_exit(f->exit_code);
 }
 
@@ -133,6 +152,7 @@ static void on_hup(uv_signal_t *signal, int number)
 
 static void open_front(struct front *f)
 {
+	gc_log_stderr_start();
 	GC_REQUIRE(uv_loop_init(&f->loop) == 0);
 	uv_signal_init(&f->loop, &f->term);
 	uv_signal_init(&f->loop, &f->intr);
@@ -147,6 +167,7 @@ static void open_front(struct front *f)
 static int run_loop(struct front *f)
 {
 	uv_run(&f->loop, UV_RUN_DEFAULT);
+	gc_log_stderr_stop(FLUSH_LOG_MS);
 	if (uv_loop_close(&f->loop) != 0) {
 		fprintf(stderr, "gen_cluster: handles left open at the end:\n");
 		uv_print_all_handles(&f->loop, stderr);

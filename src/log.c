@@ -13,7 +13,8 @@ static struct {
 	gc_log_sink_cb sink;
 	void *arg;
 	enum gc_log_level max;
-} state = {NULL, NULL, GC_LOG_NOTICE};
+	gc_log_line_cb to_stderr;
+} state = {NULL, NULL, GC_LOG_NOTICE, NULL};
 
 static const char *const level_names[] = {"error", "warning", "notice", "info", "debug"};
 
@@ -65,16 +66,46 @@ static void clean(char *line)
 	}
 }
 
-static void to_stderr(enum gc_log_level level, const char *area, const char *line)
+size_t gc_log_print(char *buf, size_t len, enum gc_log_level level, const char *area,
+		    const char *fmt, ...)
 {
-	struct timespec ts;
+	struct timespec ts = {0};
 	struct tm tm;
 	char when[32] = "";
+	va_list ap;
+	int n, more;
 
 	if (clock_gettime(CLOCK_REALTIME, &ts) == 0 && gmtime_r(&ts.tv_sec, &tm))
 		(void)strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
-	fprintf(stderr, "%s.%03dZ %-7s %s: %s\n", when, (int)(ts.tv_nsec / 1000000),
-		gc_log_level_name(level), area, line);
+	n = snprintf(buf, len, "%s.%03dZ %-7s %s: ", when, (int)(ts.tv_nsec / 1000000),
+		     gc_log_level_name(level), area);
+	if (n < 0 || (size_t)n >= len - 1)
+		n = 0;
+	va_start(ap, fmt);
+	more = vsnprintf(buf + n, len - (size_t)n - 1, fmt, ap);
+	va_end(ap);
+	n += more < 0 ? 0 : more;
+	if ((size_t)n > len - 2)
+		n = (int)len - 2;
+	buf[n] = '\n';
+	buf[n + 1] = '\0';
+	return (size_t)n + 1;
+}
+
+static void to_stderr(enum gc_log_level level, const char *area, const char *line)
+{
+	char text[LINE_MAX_LEN + 200];
+	size_t len = gc_log_print(text, sizeof(text), level, area, "%s", line);
+
+	if (state.to_stderr)
+		state.to_stderr(text, len);
+	else
+		(void)fputs(text, stderr);
+}
+
+void gc_log_stderr_by(gc_log_line_cb cb)
+{
+	state.to_stderr = cb;
 }
 
 void gc_vlog(enum gc_log_level level, const char *area, const char *fmt, va_list ap)

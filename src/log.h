@@ -4,6 +4,7 @@
 #define GC_LOG_H
 
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Numbers are part of the plugin ABI (gc_plugin.h). */
@@ -23,6 +24,13 @@ typedef void (*gc_log_sink_cb)(void *arg, enum gc_log_level level, const char *a
 void gc_log_open(gc_log_sink_cb sink, void *arg, enum gc_log_level max);
 void gc_log_set_level(enum gc_log_level max);
 const char *gc_log_level_name(enum gc_log_level level);
+
+/* A line as it stands on stderr, newline included; its length. Too long: cut. */
+size_t gc_log_print(char *buf, size_t len, enum gc_log_level level, const char *area,
+		    const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+/* Who writes such lines (log_stderr.c). NULL: stdio. */
+typedef void (*gc_log_line_cb)(const char *line, size_t len);
+void gc_log_stderr_by(gc_log_line_cb cb);
 
 /* area: a module or instance, as "dial", "discover dns". Lines over 1000 bytes are cut. */
 void gc_log(enum gc_log_level level, const char *area, const char *fmt, ...)

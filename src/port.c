@@ -76,6 +76,14 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 		end(p, broken(err));
 }
 
+/* What epoll does not know (a file, /dev/null) would end the program within libuv. */
+static int open_pipe(uv_pipe_t *pipe, int fd)
+{
+	uv_handle_type type = uv_guess_handle(fd);
+
+	return type == UV_FILE || type == UV_UNKNOWN_HANDLE ? UV_EINVAL : uv_pipe_open(pipe, fd);
+}
+
 int gc_port_open(const struct gc_port_config *c, struct gc_port **port_r)
 {
 	struct gc_port *p = calloc(1, sizeof(*p));
@@ -91,8 +99,8 @@ int gc_port_open(const struct gc_port_config *c, struct gc_port **port_r)
 	uv_timer_init(c->loop, &p->flush);
 	p->open_handles = 3;
 	*port_r = p;
-	if ((err = uv_pipe_open(&p->in, c->in_fd)) != 0 ||
-	    (err = uv_pipe_open(&p->out, c->out_fd)) != 0 ||
+	if ((err = open_pipe(&p->in, c->in_fd)) != 0 ||
+	    (err = open_pipe(&p->out, c->out_fd)) != 0 ||
 	    (err = uv_read_start((uv_stream_t *)&p->in, on_alloc, on_read)) != 0)
 		return gc_err_from_uv(err);
 	return 0;

@@ -63,6 +63,13 @@ def broken_packets(w):
         assert port.proc.status >= 0, f"killed by a signal: {port.proc.status}"
 
 
+def no_pipes(w):
+    """By hand, or under a supervisor that gives it /dev/null."""
+    for where in ("</dev/null", "0<&- 1>&-", ">/dev/null <&1"):
+        proc = w.run("port", ["sh", "-c", f"exec {program()} port {where}"], within=5, status=64)
+        proc.expect_line("must be pipes")
+
+
 def owner_does_not_read(w):
     """A full pipe to the owner holds up nothing."""
     a, b, port = begin(w)
@@ -74,4 +81,4 @@ def owner_does_not_read(w):
     port.proc.expect_exit(2)
 
 
-main(talks, reloads, refuses, broken_packets, owner_does_not_read)
+main(talks, reloads, refuses, broken_packets, no_pipes, owner_does_not_read)
