@@ -5,9 +5,11 @@
 
 #include "log.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <utlist.h>
 
 /* ---- ends ---- */
@@ -182,23 +184,32 @@ void gc_accept_start(struct gc_node *n, struct gc_link *conn, const union gc_add
 		gc_conn_read(conn, true);
 }
 
-void gc_accept_on_connection(uv_stream_t *listener, int status)
+bool gc_accept_give_way(struct gc_node *n)
 {
-	struct gc_node *n = listener->data;
-	struct gc_link *conn;
+	if (!n->accepts)
+		return false;
+	gc_accept_cut(n->accepts, GC_EMFILE, "it gives way to a newer one");
+	return true;
+}
+
+void gc_accept_no_room(struct gc_node *n, int err)
+{
+	gc_trouble_log(&n->trouble[0], uv_now(n->c.loop), GC_LOG_WARNING, "accept",
+		       "cannot accept: %s", strerror(err));
+}
+
+void gc_accept_connection(struct gc_node *n, int fd)
+{
+	struct gc_link *conn = gc_conn_create(n, &ops, NULL);
 	union gc_addr from;
 
-	if (!n->is_ready) { /* libuv asks no further until it has been accepted */
-		gc_listen_hold(listener);
-		return;
-	}
-	conn = status == 0 ? gc_conn_create(n, &ops, NULL) : NULL;
 	if (!conn) {
-		gc_trouble_log(&n->trouble[0], uv_now(n->c.loop), GC_LOG_WARNING, "accept",
-			       "cannot accept: %s", status ? uv_strerror(status) : "out of memory");
+		gc_accept_no_room(n, ENOMEM);
+		(void)close(fd);
 		return;
 	}
-	if (gc_conn_accept(conn, listener) != 0 || !gc_conn_peer(conn, &from)) {
+	gc_trouble_over(&n->trouble[0], uv_now(n->c.loop), "accept", "there is room again");
+	if (gc_conn_accept(conn, fd) != 0 || !gc_conn_peer(conn, &from)) {
 		gc_conn_close(conn);
 	} else if (!gc_node_may_reach(n, &from.sa)) {
 		n->stats.accepts++;

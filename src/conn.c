@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct gc_write {
 	uv_write_t req;
@@ -329,11 +330,13 @@ int gc_conn_connect(struct gc_link *l, const union gc_addr *addr)
 	return gc_err_from_uv(err);
 }
 
-int gc_conn_accept(struct gc_link *l, uv_stream_t *listener)
+int gc_conn_accept(struct gc_link *l, int fd)
 {
-	int err = uv_accept(listener, (uv_stream_t *)&l->tcp);
+	int err = uv_tcp_open(&l->tcp, fd);
 
-	if (err == 0)
+	if (err)
+		(void)close(fd);
+	else
 		(void)uv_tcp_nodelay(&l->tcp, 1);
 	return gc_err_from_uv(err);
 }

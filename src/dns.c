@@ -59,8 +59,9 @@ struct gc_dns_conf *gc_dns_current_conf(struct gc_dns *d)
 	const char *path = d->conf_options.resolv_path;
 	char err[256];
 
-	if (gc_file_stamp_changed(&d->resolv_stamp, path ? path : "/etc/resolv.conf"))
-		load_conf(d, err, sizeof(err));
+	if (gc_file_stamp_changed(&d->resolv_stamp, path ? path : "/etc/resolv.conf") &&
+	    load_conf(d, err, sizeof(err)) < 0)
+		memset(&d->resolv_stamp, 0, sizeof(d->resolv_stamp)); /* looked at again with the next question */
 	return d->conf;
 }
 

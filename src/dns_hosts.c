@@ -3,6 +3,7 @@
  * as a file of that kind may: it is local, and read once. Owner: dns.c. Loop thread. */
 #include "dns_priv.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,12 +65,15 @@ void gc_hosts_destroy(struct gc_hosts *h)
 	free(h);
 }
 
+/* NULL: out of memory or descriptors. What is not there is empty. */
 static char *read_file(const char *path)
 {
 	struct gc_buf b = {0};
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	ssize_t n = fd < 0 ? 0 : 1;
 
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+		return NULL;
 	while (n > 0 && b.len < FILE_MAX) {
 		char *at = (char *)gc_buf_reserve(&b, 16384);
 
@@ -117,12 +121,14 @@ static int compare(const void *a, const void *b)
 
 static void reload(struct gc_hosts *h)
 {
-	char *save = NULL;
+	char *save = NULL, *text = read_file(h->path);
 
-	clear(h);
-	h->text = read_file(h->path);
-	if (!h->text)
+	if (!text) { /* the old one goes on, until the next question */
+		memset(&h->stamp, 0, sizeof(h->stamp));
 		return;
+	}
+	clear(h);
+	h->text = text;
 	for (char *line = strtok_r(h->text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
 		parse_line(h, line);
 	if (h->entries.len > 0)

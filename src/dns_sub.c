@@ -2,8 +2,11 @@
  * dns_query.c. Owner: the question. Loop thread. */
 #include "dns_priv.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define STEP_MS 1000	/* before another server is asked as well */
 #define STEP_MIN_MS 50
@@ -63,6 +66,17 @@ void gc_dns_sub_ask(struct gc_dns_query *q, struct gc_dns_sub *s)
 	gc_dns_conf_ask(c, server, q->name, s->type, on_answer, packet);
 }
 
+/* c-ares does not tell why it got no socket. */
+static bool is_out_of_descriptors(void)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool is_out = fd < 0 && (errno == EMFILE || errno == ENFILE);
+
+	if (fd >= 0)
+		(void)close(fd);
+	return is_out;
+}
+
 /* What c-ares itself has to say when there is no answer. */
 static int from_ares(int status, const char **why_r)
 {
@@ -78,6 +92,10 @@ static int from_ares(int status, const char **why_r)
 	case ARES_ENOTFOUND: /* what it refuses to ask: *.onion */
 		return GC_ENXDOMAIN;
 	case ARES_ECONNREFUSED:
+		if (is_out_of_descriptors()) {
+			*why_r = "no descriptor is free to ask";
+			return GC_EMFILE;
+		}
 		*why_r = "no DNS server listens, refused";
 		return GC_EDNS;
 	case ARES_EDESTRUCTION:

@@ -97,6 +97,9 @@ int gc_err_from_uv(int uv_err)
 		return GC_EUNREACHABLE;
 	case UV_ENOENT:
 		return GC_ENOTFOUND;
+	case UV_EMFILE:
+	case UV_ENFILE:
+		return GC_EMFILE;
 	default:
 		return GC_EIO;
 	}

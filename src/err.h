@@ -58,7 +58,8 @@
 	X(GC_ETLSVERSION, -47, "tls_protocol_version", "no version of TLS in common")              \
 	X(GC_ETLSHANDSHAKE, -48, "tls_handshake_failure", "nothing both sides accept")             \
 	X(GC_ENOTTLS, -49, "tls_not_tls", "the other side does not speak TLS")                     \
-	X(GC_EPEERTLS, -50, "tls_peer_is_tls", "the other side speaks TLS, and we do not")
+	X(GC_EPEERTLS, -50, "tls_peer_is_tls", "the other side speaks TLS, and we do not")  \
+	X(GC_EMFILE, -51, "emfile", "no descriptor is free")
 
 enum gc_err {
 #define GC_ERR_ENUM(code, number, atom, text) code = number,

@@ -199,7 +199,7 @@ void gc_node_tick_start(struct gc_node *n);	      /* there is a link to look aft
 struct gc_link *gc_conn_create(struct gc_node *n, const struct gc_conn_ops *ops, void *owner);
 /* ops->on_connect comes, unless it fails at once (negative gc_err) or is closed before. */
 int gc_conn_connect(struct gc_link *l, const union gc_addr *addr);
-int gc_conn_accept(struct gc_link *l, uv_stream_t *listener);
+int gc_conn_accept(struct gc_link *l, int fd); /* takes fd, also where it fails */
 /* It stands: TLS begins, to that node, or (NULL) as the server. ops->on_secure comes, or on_end. A
  * negative gc_err: see gc_conn_fail, or out of memory. */
 int gc_conn_secure(struct gc_link *l, const char *node);
@@ -320,13 +320,16 @@ void gc_node_log_bad_frame(struct gc_node *n, int err, const char *name, const c
 /* No addresses: all. Sets n->port. Negative, with a sentence in err; what was opened is closed by gc_listen_close. */
 int gc_listen_start(struct gc_node *n, const char *const *addresses, size_t count, char *err,
 		    size_t err_len);
-/* One that is to be accepted once the node is ready; then gc_listen_pump. */
-void gc_listen_hold(uv_stream_t *listener);
+/* The node is ready: whoever waits may come in. */
 void gc_listen_pump(struct gc_node *n);
 void gc_listen_close(struct gc_node *n);
 
 /* ---- accept.c ---- */
-void gc_accept_on_connection(uv_stream_t *listener, int status);
+void gc_accept_connection(struct gc_node *n, int fd); /* takes fd */
+/* Descriptors have run out: the oldest handshake ends. False: there is none. */
+bool gc_accept_give_way(struct gc_node *n);
+/* accept(2) failed with that errno, and nobody could give way. */
+void gc_accept_no_room(struct gc_node *n, int err);
 /* conn, from that address, now belongs to the handshake. */
 void gc_accept_start(struct gc_node *n, struct gc_link *conn, const union gc_addr *from);
 void gc_accept_close_all(struct gc_node *n);

@@ -7,6 +7,7 @@ import re
 import signal
 
 from lib import *
+from lib.load import cpu
 from lib.proc import can_mount
 
 CHATTY = dict(log_level="debug", refresh_interval_ms=100)
@@ -36,13 +37,6 @@ def chatter(gc, lines):
         if number % 4 == 0:
             gc.call("info")
     gc.configure()
-
-
-def cpu(pid):
-    """Seconds that a process has used."""
-    with open(f"/proc/{pid}/stat", encoding="utf8") as f:
-        fields = f.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def works(gc, a, b):
