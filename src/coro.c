@@ -66,9 +66,12 @@ struct gc_coro_pool {
 
 static __thread struct gc_coro *current;
 
-/* ---- what the tools must know of a switch ---- */
+/* ---- what the tools must know of a switch ----
+ * Inlined: a function that is entered on one stack and left on another is told of to TSan on both. */
 
-static void entering(struct gc_coro *co)
+#define GC_INLINE inline __attribute__((always_inline))
+
+static GC_INLINE void entering(struct gc_coro *co)
 {
 	(void)co;
 #ifdef GC_ASAN
@@ -80,7 +83,7 @@ static void entering(struct gc_coro *co)
 #endif
 }
 
-static void entered(struct gc_coro *co)
+static GC_INLINE void entered(struct gc_coro *co)
 {
 	(void)co;
 #ifdef GC_ASAN
@@ -88,7 +91,7 @@ static void entered(struct gc_coro *co)
 #endif
 }
 
-static void leaving(struct gc_coro *co)
+static GC_INLINE void leaving(struct gc_coro *co)
 {
 	(void)co;
 #ifdef GC_ASAN
@@ -100,7 +103,7 @@ static void leaving(struct gc_coro *co)
 #endif
 }
 
-static void left(struct gc_coro *co)
+static GC_INLINE void left(struct gc_coro *co)
 {
 	(void)co;
 #ifdef GC_ASAN
@@ -136,9 +139,6 @@ static struct gc_coro *map_stack(struct gc_coro_pool *p)
 	(void)madvise(co->map, len, MADV_DONTDUMP);
 	co->stack = co->map + page();
 	co->pool = p;
-#ifdef GC_TSAN
-	co->fiber = __tsan_create_fiber(0);
-#endif
 #ifdef GC_VALGRIND
 	co->valgrind_id = VALGRIND_STACK_REGISTER(co->stack, co->stack + GC_CORO_STACK);
 #endif
@@ -149,9 +149,6 @@ static void unmap_stack(struct gc_coro *co)
 {
 #ifdef GC_VALGRIND
 	VALGRIND_STACK_DEREGISTER(co->valgrind_id);
-#endif
-#ifdef GC_TSAN
-	__tsan_destroy_fiber(co->fiber);
 #endif
 	(void)munmap(co->map, page() + GC_CORO_STACK);
 	free(co);
@@ -200,6 +197,9 @@ static void retire(struct gc_coro *co)
 	struct gc_coro_pool *p = co->pool;
 	size_t used = wipe(co);
 
+#ifdef GC_TSAN
+	__tsan_destroy_fiber(co->fiber);
+#endif
 	if (used > p->high_water)
 		p->high_water = used;
 	p->n_alive--;
@@ -278,6 +278,9 @@ static bool run(struct gc_coro *co)
 /* Apart, as getcontext may return twice as far as the compiler knows. */
 static __attribute__((noinline)) void prepare(struct gc_coro *co)
 {
+#ifdef GC_TSAN
+	co->fiber = __tsan_create_fiber(0); /* a new one, whose calls begin at enter() */
+#endif
 	(void)getcontext(&co->self);
 	co->self.uc_stack.ss_sp = co->stack;
 	co->self.uc_stack.ss_size = GC_CORO_STACK;

@@ -1,6 +1,6 @@
-"""summary.py BUILDDIR STATUS: what `make check` did, from automake's .trs and .log files. Counts the single tests in a
+"""summary.py BUILDDIR STATUS [REPORTS]: what `make check` did, from automake's .trs and .log files. Counts the single tests in a
 file where it tells them (ours, and those of check), else the file. Prints the log of what failed, each skip with its
-reason, and at the end one line: N passed, N failed, N skipped."""
+reason, and at the end one line: N passed, N failed, N skipped. Each file in REPORTS, where sanitizers write, is a failure."""
 import os
 import re
 import sys
@@ -54,7 +54,16 @@ def count(name, result, log):
     return passed, failed, skips
 
 
-def main(builddir, status):
+def show_reports(folder):
+    """Prints them; gives how many there are. Valgrind makes its file before it has anything to say."""
+    reports = [(name, read(os.path.join(folder, name))) for name in sorted(os.listdir(folder))]
+    reports = [(name, text) for name, text in reports if text.strip()]
+    for name, text in reports:
+        print(f"\n==== report {name} ====\n{text[-MAX_LOG:]}")
+    return len(reports)
+
+
+def main(builddir, status, reports=None):
     passed, failed, skips = 0, 0, []
     for name, result, log in results(builddir):
         p, f, s = count(name, result, log)
@@ -64,10 +73,12 @@ def main(builddir, status):
     if status != 0 and not failed:
         print("\n==== make check failed ====\n" + "\n".join(read(f"{builddir}/check.log").splitlines()[-80:]))
         failed = 1
+    if reports:
+        failed += show_reports(reports)
     for skip in skips:
         print(f"skipped: {skip}")
     print(f"{passed} passed, {failed} failed, {len(skips)} skipped")
     return 1 if failed or not passed else 0
 
 
-sys.exit(main(sys.argv[1], int(sys.argv[2])))
+sys.exit(main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:]))
