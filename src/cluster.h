@@ -110,7 +110,8 @@ void gc_cluster_joined(struct gc_cluster *c, const char *node, const struct gc_f
 void gc_cluster_member(struct gc_cluster *c, const char *node, bool up, const char *reason,
 		       uint64_t now_ms);
 /* The dist backend told the whole set: what is missing is lost (reason connection_closed). */
-void gc_cluster_members(struct gc_cluster *c, const char *const *nodes, size_t n, uint64_t now_ms);
+void gc_cluster_members(struct gc_cluster *c, const char *const *nodes, size_t count,
+			uint64_t now_ms);
 /* Whether the backend can work (the owner is there). False: no joins, with links_probe no dials of
  * peers, and all members are lost with reason owner_down, which counts as no failure of theirs. At
  * first true. Members told while it is false count once it is true: best told just before, so that

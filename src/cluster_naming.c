@@ -202,9 +202,8 @@ int gc_known_want(struct gc_cluster *c, const char *name, const char *address, u
 		return GC_ENOMEM;
 	}
 	n->want->count++;
-	if (address && *address && gc_known_set_text(&n->want->address, address))
-		n->want->port = port;
-	else if (port)
+	bool is_address_new = address && *address && gc_known_set_text(&n->want->address, address);
+	if (is_address_new || port)
 		n->want->port = port;
 	uint64_t latest = gc_add_ms(c->now_ms, gc_known_max_pause(c, n));
 	if (n->before_ms > latest)

@@ -39,8 +39,8 @@ static void show_fail(const struct gc_known *n, struct gc_fail *fail_r)
 {
 	fail_r->err = n->fail_err;
 	fail_r->stage = (enum gc_stage)n->fail_stage;
-	snprintf(fail_r->detail, sizeof(fail_r->detail), "%s",
-		 n->fail_detail ? n->fail_detail : "");
+	(void)snprintf(fail_r->detail, sizeof(fail_r->detail), "%s",
+		       n->fail_detail ? n->fail_detail : "");
 }
 
 static void show(const struct gc_cluster *c, const struct gc_known *n, struct gc_peer_view *v)

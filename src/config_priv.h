@@ -31,7 +31,7 @@ struct gc_row {
 	const char *const *choices; /* NULL ends */
 	const struct gc_row *sub;   /* key NULL ends */
 	int (*set)(struct gc_setting *s, const struct gc_term *t);
-	void (*put)(const struct gc_config *c, struct gc_buf *etf);
+	void (*put)(const struct gc_config *c, struct gc_buf *b);
 };
 
 /* One value on its way into the configuration. */

@@ -14,7 +14,7 @@ struct gc_coro;
 struct gc_coro_pool;
 
 /* Bytes of a stack, without its guard page. Only what is touched costs memory. */
-#define GC_CORO_STACK (64u * 1024u)
+#define GC_CORO_STACK ((size_t)64 * 1024)
 
 /* max_idle: stacks kept until the next trim. NULL: out of memory. */
 struct gc_coro_pool *gc_coro_pool_create(size_t max_idle);

@@ -99,10 +99,11 @@ void gc_instance_close(struct gc_instance *inst)
 	inst->is_closing = true;
 	uv_timer_stop(&inst->timer);
 	gc_instance_drop_done(inst, false);
-	if (inst->asked)
+	if (inst->asked) {
 		gc_handle_set(inst->asked->handle, GC_HANDLE_CANCELLED);
-	if (is_asked && inst->module->discovery.cancel)
-		inst->module->discovery.cancel(inst->self, inst->asked->handle);
+		if (is_asked && inst->module->discovery.cancel)
+			inst->module->discovery.cancel(inst->self, inst->asked->handle);
+	}
 	if (!inst->job)
 		close_plugin(inst);
 }

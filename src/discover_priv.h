@@ -144,6 +144,6 @@ struct gc_ask *gc_thread_ask(void);
 /* Runs refresh_blocking for inst->asked. 0, or GC_ENOMEM, GC_EIO. */
 int gc_job_start(struct gc_instance *inst);
 /* A thread has sent its job home. */
-void gc_job_done(void *discover, void *job);
+void gc_job_done(void *discover, void *letter);
 
 #endif

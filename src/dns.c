@@ -95,14 +95,14 @@ int gc_dns_create(uv_loop_t *loop, const struct gc_dns_options *o, struct gc_dns
 	*dns_r = NULL;
 	if (!d || ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS) {
 		free(d);
-		snprintf(err, err_len, "out of memory");
+		(void)snprintf(err, err_len, "out of memory");
 		return GC_ENOMEM;
 	}
 	d->loop = loop;
 	int status = copy_options(d, o) ? 0 : GC_ENOMEM;
 
 	if (status < 0)
-		snprintf(err, err_len, "out of memory");
+		(void)snprintf(err, err_len, "out of memory");
 	path = d->conf_options.resolv_path;
 	gc_file_stamp_changed(&d->resolv_stamp, path ? path : "/etc/resolv.conf");
 	if (status == 0)

@@ -249,10 +249,10 @@ static void print_server(struct gc_dns_chan *chan, const struct ares_addr_port_n
 		memcpy(&a.in6.sin6_addr, &n->addr.addr6, sizeof(a.in6.sin6_addr));
 	gc_addr_print(&a, text, sizeof(text));
 	if (n->udp_port == 0 || n->udp_port == 53)
-		snprintf(chan->text, sizeof(chan->text), "%s", text);
+		(void)snprintf(chan->text, sizeof(chan->text), "%s", text);
 	else
-		snprintf(chan->text, sizeof(chan->text), n->family == AF_INET ? "%s:%d" : "[%s]:%d",
-			 text, n->udp_port);
+		(void)snprintf(chan->text, sizeof(chan->text),
+			       n->family == AF_INET ? "%s:%d" : "[%s]:%d", text, n->udp_port);
 }
 
 static int add_server(struct gc_dns_conf *c, const struct gc_dns_conf_options *o,
@@ -290,7 +290,7 @@ static int add_zoned(struct gc_dns_conf *c, const struct gc_dns_conf_options *o,
 		struct gc_dns_chan *chan = c->chans[c->n_servers - 1];
 		size_t len = strlen(chan->text);
 		chan->ifindex = z->ifindex;
-		snprintf(chan->text + len, sizeof(chan->text) - len, "%%%s", z->zone);
+		(void)snprintf(chan->text + len, sizeof(chan->text) - len, "%%%s", z->zone);
 	}
 	return err;
 }
@@ -377,7 +377,7 @@ int gc_dns_conf_create(uv_loop_t *loop, const struct gc_dns_conf_options *o,
 
 	*conf_r = NULL;
 	if (!c) {
-		snprintf(err, err_len, "out of memory");
+		(void)snprintf(err, err_len, "out of memory");
 		return GC_ENOMEM;
 	}
 	c->loop = loop;
@@ -389,11 +389,11 @@ int gc_dns_conf_create(uv_loop_t *loop, const struct gc_dns_conf_options *o,
 
 	if (status != ARES_SUCCESS) {
 		if (o->nameservers && status == ARES_EBADSTR)
-			snprintf(err, err_len, "\"%s\" is not a list of DNS server addresses",
-				 o->nameservers);
+			(void)snprintf(err, err_len, "\"%s\" is not a list of DNS server addresses",
+				       o->nameservers);
 		else
-			snprintf(err, err_len, "the resolver configuration: %s",
-				 ares_strerror(status));
+			(void)snprintf(err, err_len, "the resolver configuration: %s",
+				       ares_strerror(status));
 		gc_dns_conf_tear_down(c);
 		return status == ARES_ENOMEM ? GC_ENOMEM : GC_EINVAL;
 	}

@@ -43,7 +43,7 @@ static char label_char(uint8_t c)
 	bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
 		  c == '-' || c == '_' || c == '*';
 
-	return ok ? (char)c : '?';
+	return (char)(ok ? c : '?');
 }
 
 /* One label into text at *n. */
@@ -171,7 +171,8 @@ static int follow_aliases(struct msg *m, char *name, uint32_t *ttl_s)
 		found = false;
 		m->at = m->answer_at;
 		for (unsigned i = 0; i < m->counts[1] && !found; i++) {
-			get_rr(m, &rr);
+			if (!get_rr(m, &rr))
+				return steps;
 			if (rr.type != RR_CNAME || strcasecmp(rr.owner, name) != 0)
 				continue;
 			m->at = rr.data_at;
@@ -179,7 +180,7 @@ static int follow_aliases(struct msg *m, char *name, uint32_t *ttl_s)
 			m->at = rr.data_at + rr.data_len;
 			if (!found)
 				continue;
-			strcpy(name, target);
+			memcpy(name, target, strlen(target) + 1);
 			*ttl_s = rr.ttl_s < *ttl_s ? rr.ttl_s : *ttl_s;
 		}
 		steps += found;
@@ -224,7 +225,8 @@ static bool collect(struct msg *m, const char *name, enum gc_dns_type type, uint
 	for (unsigned i = 0; i < m->counts[1]; i++) {
 		struct gc_dns_record rec = {0};
 
-		get_rr(m, &rr);
+		if (!get_rr(m, &rr))
+			return false;
 		if (rr.type != type || rr.class != CLASS_IN || strcasecmp(rr.owner, name) != 0)
 			continue;
 		if (type == GC_DNS_SRV ? !get_srv(m, &rr, &rec) : !get_addr(m, &rr, &rec.addr))

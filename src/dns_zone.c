@@ -28,7 +28,8 @@ static void take_server(struct gc_dns_zoned *list, char *word)
 	(void)snprintf(z->zone, sizeof(z->zone), "%s", zone);
 	z->ifindex = (int)if_nametoindex(zone);
 	if (z->ifindex == 0)
-		z->ifindex = atoi(zone); /* 0: no such interface; asking it fails and tells */
+		z->ifindex = (int)strtol(zone, NULL, 10);
+	/* still 0: no such interface; asking it fails and tells */
 	z->n_before = list->n_plain;
 	list->n++;
 }

@@ -141,7 +141,7 @@ static bool parse_line(const char *line, size_t len, gc_epmd_name_cb cb, void *a
 	const char *space = memchr(line, ' ', len);
 	size_t alive_len = space ? (size_t)(space - line) : 0;
 
-	if (alive_len >= sizeof(alive) || !gc_alive_ok(line, alive_len) ||
+	if (!space || alive_len >= sizeof(alive) || !gc_alive_ok(line, alive_len) ||
 	    len - alive_len < middle_len || memcmp(space, middle, middle_len) != 0 ||
 	    !parse_port(space + middle_len, len - alive_len - middle_len, &port))
 		return false;

@@ -183,7 +183,7 @@ static int read_port(struct gc_reader *r, struct gc_head *h, uint8_t tag)
 
 static int read_ref_words(struct gc_reader *r, struct gc_head *h, uint16_t words, bool is_newer)
 {
-	h->len = 4u * words;
+	h->len = (size_t)4 * words;
 	h->p = gc_read_bytes(r, h->len);
 	if (!h->p || words == 0 || words > REF_MAX_WORDS)
 		return GC_EPROTO;

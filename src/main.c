@@ -4,12 +4,12 @@
 #include "command.h"
 #include "front.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-extern char **environ;
+#include <unistd.h>
 
 #define MAX_SETTINGS 64
 
@@ -77,7 +77,7 @@ static bool key_of(const char *arg, size_t len, char *key, size_t key_len)
 	if (len == 0 || len >= key_len)
 		return false;
 	for (size_t i = 0; i < len; i++)
-		key[i] = arg[i] == '-' ? '_' : arg[i];
+		key[i] = (char)(arg[i] == '-' ? '_' : arg[i]);
 	key[len] = '\0';
 	return true;
 }
@@ -204,12 +204,11 @@ static int run_command(struct args *a)
 	return usage_error("unknown command '%s'", a->command);
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	struct args args = {.ready_fd = -1};
 	int rc;
 
-	gc_front_harden();
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		puts("gen_cluster " PACKAGE_VERSION);
 		return GC_EXIT_OK;
@@ -226,4 +225,18 @@ int main(int argc, char **argv)
 		return GC_EXIT_USAGE;
 	}
 	return run_command(&args);
+}
+
+/* A script must not take half an answer for a whole one: a full disk shows at the end, if not
+ * before. */
+int main(int argc, char **argv)
+{
+	gc_front_harden();
+	int code = run(argc, argv);
+
+	if ((ferror(stdout) || fflush(stdout) != 0) && code == GC_EXIT_OK) {
+		fprintf(stderr, "gen_cluster: not all could be printed: %s\n", strerror(errno));
+		return GC_EXIT_FAILED;
+	}
+	return code;
 }

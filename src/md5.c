@@ -56,7 +56,7 @@ static void transform(uint32_t state[4], const uint8_t *block)
 		unsigned word, shift = shifts[i / 16][i % 4];
 		uint32_t sum = a + mix(i, b, c, d, &word) + sines[i];
 
-		sum += get_le32(block + 4 * word);
+		sum += get_le32(block + (size_t)4 * word);
 		a = d;
 		d = c;
 		c = b;
@@ -99,7 +99,7 @@ void gc_md5_final(struct gc_md5 *m, uint8_t digest_r[GC_MD5_LEN])
 	put_le32(length + 4, (uint32_t)(n_bits >> 32));
 	gc_md5_update(m, pad, 1 + (119 - m->n_bytes % 64) % 64);
 	gc_md5_update(m, length, sizeof(length));
-	for (int i = 0; i < 4; i++)
+	for (size_t i = 0; i < 4; i++)
 		put_le32(digest_r + 4 * i, m->state[i]);
 	explicit_bzero(m, sizeof(*m));
 }

@@ -27,7 +27,7 @@ static const char *plain(const char *digits, int n, int exponent, char *text, in
 	if ((before > 0 ? before : 1) + 1 + zeros + behind > max)
 		return NULL;
 	for (int i = 0; i < before; i++)
-		text[at++] = i < n ? digits[i] : '0';
+		text[at++] = (char)(i < n ? digits[i] : '0');
 	if (before <= 0)
 		text[at++] = '0';
 	text[at++] = '.';
@@ -43,7 +43,7 @@ static const char *plain(const char *digits, int n, int exponent, char *text, in
 
 void gc_float_text(double v, char text[GC_FLOAT_TEXT])
 {
-	char form[GC_FLOAT_TEXT], digits[20], power[GC_FLOAT_TEXT], whole[GC_FLOAT_TEXT];
+	char form[GC_FLOAT_TEXT], digits[20] = "0", power[GC_FLOAT_TEXT], whole[GC_FLOAT_TEXT];
 	int n = 0;
 	bool is_negative = signbit(v);
 
@@ -54,7 +54,7 @@ void gc_float_text(double v, char text[GC_FLOAT_TEXT])
 		if (*c != '.')
 			digits[n++] = *c;
 	}
-	int exponent = atoi(e + 1);
+	int exponent = (int)strtol(e + 1, NULL, 10);
 	int len = snprintf(power, sizeof(power), "%c.%.*se%d", digits[0], n > 1 ? n - 1 : 1,
 			   n > 1 ? digits + 1 : "0", exponent);
 	bool is_large = v >= 9007199254740992.0;

@@ -36,23 +36,23 @@ struct gc_subscribers_config {
 /* Borrows what is in c. NULL: out of memory. */
 struct gc_subscribers *gc_subscribers_create(const struct gc_subscribers_config *c);
 /* What they hear first is known now. Later calls do nothing. */
-void gc_subscribers_begin(struct gc_subscribers *s);
-void gc_subscribers_close(struct gc_subscribers *s, void (*closed)(void *arg), void *arg);
+void gc_subscribers_begin(struct gc_subscribers *all);
+void gc_subscribers_close(struct gc_subscribers *all, void (*closed)(void *arg), void *arg);
 
 /* By registered name on a node. Adding one that is there is no error. GC_EBUDGET: too many. */
-int gc_subscribers_add_name(struct gc_subscribers *s, const char *name, const char *node);
-int gc_subscribers_remove_name(struct gc_subscribers *s, const char *name, const char *node);
+int gc_subscribers_add_name(struct gc_subscribers *all, const char *name, const char *node);
+int gc_subscribers_remove_name(struct gc_subscribers *all, const char *name, const char *node);
 /* By pid, as it came over the wire. */
-int gc_subscribers_add_pid(struct gc_subscribers *s, struct gc_span pid);
-int gc_subscribers_remove_pid(struct gc_subscribers *s, struct gc_span pid);
+int gc_subscribers_add_pid(struct gc_subscribers *all, struct gc_span pid);
+int gc_subscribers_remove_pid(struct gc_subscribers *all, struct gc_span pid);
 
-void gc_subscribers_link_up(struct gc_subscribers *s, struct gc_link *link);
-void gc_subscribers_link_down(struct gc_subscribers *s, const struct gc_link *link);
+void gc_subscribers_link_up(struct gc_subscribers *all, struct gc_link *link);
+void gc_subscribers_link_down(struct gc_subscribers *all, const struct gc_link *link);
 /* A MONITOR_P_EXIT with this reference: true if it was one of ours. */
-bool gc_subscribers_on_exit(struct gc_subscribers *s, const uint32_t ref[3]);
+bool gc_subscribers_on_exit(struct gc_subscribers *all, const uint32_t ref[3]);
 /* Tells all that are attached. */
-void gc_subscribers_tell(struct gc_subscribers *s, const struct gc_buf *msg);
+void gc_subscribers_tell(struct gc_subscribers *all, const struct gc_buf *msg);
 /* A list of maps (name or pid, node, state, sent) for `info`. */
-void gc_subscribers_put(const struct gc_subscribers *s, struct gc_buf *b);
+void gc_subscribers_put(const struct gc_subscribers *all, struct gc_buf *b);
 
 #endif

@@ -43,6 +43,10 @@ def usage(w):
     assert any("run" in line for line in ask(w, "--help"))
     for command in ("run", "port", "discover", "check", "plugins"):
         assert ask(w, command, "--help")
+    config = w.write("sys.config", "[{gen_cluster, [{discovery, {static, ['x@h']}}]}].")
+    for argv in ["--help"], ["--version"], ["plugins"], ["check", "--config", config], ["discover", "--config", config]:
+        full = w.run("full", ["sh", "-c", 'exec "$0" "$@" >/dev/full', program(), *argv], status=1)
+        assert full.find("not all could be printed: No space left"), full.lines
     ask(w, "--nonsense", status=64)
     ask(w, "nonsense", status=64)
 

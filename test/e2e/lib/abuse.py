@@ -29,7 +29,7 @@ FDS = 2              # more than at the start: the dials of discovery, the node 
 MILD = ["sh", "-c", 'echo 19 2>/dev/null >/proc/self/autogroup; exec nice -n 19 "$@"', "sh"] if STRICT else []
 BUSY = SLOW * (1 if STRICT else 5)
 
-OPTIONS = {"--cut-ms": 8000, "--probe-ms": int(JOIN_MS * BUSY * (1 if STRICT else 3)), "--dial-ms": 60000}
+OPTIONS = {"--cut-ms": int(8000 * SLOW), "--probe-ms": int(JOIN_MS * BUSY * (1 if STRICT else 3)), "--dial-ms": int(60000 * SLOW)}
 
 
 def reset_peak(pid):
