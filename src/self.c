@@ -105,7 +105,7 @@ int gc_node_register(struct gc_node *n)
 	char alive[GC_NODE_MAX + 1];
 
 	if (n->c.no_epmd) {
-		n->is_ready = true;
+		get_ready(n);
 		return 0;
 	}
 	(void)gc_name_alive(n->name, alive, sizeof(alive));
