@@ -43,8 +43,7 @@
     last_error = none :: none | binary(),
     %% Who waits for which options to be taken; while nothing runs, the next attempt is with them.
     reloading = none :: none | {gen_statem:from(), list()},
-    calls = #{} :: #{pos_integer() => gen_statem:from() | health},
-    last_id = 0 :: non_neg_integer(),
+    calls = gen_cluster_calls:new() :: gen_cluster_calls:calls(),
     flow = gen_cluster_log:new() :: gen_cluster_log:flow(),
     relay = gen_cluster_relay:new() :: gen_cluster_relay:relay()
 }).
@@ -215,23 +214,21 @@ running(info, {Port, {data, Packet}}, #data{port = Port} = Data) ->
     end;
 running({timeout, stable}, stable, #data{restart = #{min_ms := MinMs}} = Data) ->
     {keep_state, Data#data{retry_ms = MinMs}};
-running({timeout, health}, check, #data{calls = Calls, restart = #{health_ms := Ms}} = Data) ->
-    case lists:member(health, maps:values(Calls)) of
-        true -> stop({retry, "the program does not answer any more"}, Data);
-        false -> {keep_state, send_call(health, info, Data), [{{timeout, health}, Ms, check}]}
+running({timeout, health}, check, #data{restart = #{health_ms := HealthMs}} = Data) ->
+    #data{run = Run, calls = Calls} = Data,
+    case gen_cluster_calls:is_checking(Calls) of
+        true ->
+            stop({retry, "the program does not answer any more"}, Data);
+        false ->
+            {keep_state, Data#data{calls = gen_cluster_calls:check(Run, Calls)},
+             [{{timeout, health}, HealthMs, check}]}
     end;
 running(Type, Content, Data) ->
     common(Type, Content, running, Data).
 
-ask(From, Request, #data{restart = #{call_ms := CallMs}} = Data) ->
-    Data1 = send_call(From, Request, Data),
-    {keep_state, Data1, [{{timeout, {call, Data1#data.last_id}}, CallMs, timeout}]}.
-
-%% What cannot be sent is not answered: its timeout tells.
-send_call(From, Request, #data{run = Run, calls = Calls, last_id = Last} = Data) ->
-    Id = Last + 1,
-    _ = gen_cluster_run:send({call, Id, Request}, Run),
-    Data#data{calls = Calls#{Id => From}, last_id = Id}.
+ask(From, Request, #data{run = Run, calls = Calls, restart = #{call_ms := CallMs}} = Data) ->
+    {Id, Calls1} = gen_cluster_calls:ask(From, Request, Run, Calls),
+    {keep_state, Data#data{calls = Calls1}, [{{timeout, {call, Id}}, CallMs, timeout}]}.
 
 %%% stopping: the program was told to leave, and is made to.
 
@@ -401,19 +398,10 @@ status(State, #data{run = Run, relay = Relay} = Data) ->
     end.
 
 answer(Id, Reply, #data{calls = Calls} = Data) ->
-    case maps:take(Id, Calls) of
-        {health, Rest} ->
-            Data#data{calls = Rest};
-        {From, Rest} ->
-            gen_statem:reply(From, Reply),
-            Data#data{calls = Rest};
-        error ->
-            Data
-    end.
+    Data#data{calls = gen_cluster_calls:answer(Id, Reply, Calls)}.
 
 fail_calls(#data{calls = Calls} = Data) ->
-    _ = [gen_statem:reply(From, {error, not_running}) || From <- maps:values(Calls), From =/= health],
-    Data#data{calls = #{}}.
+    Data#data{calls = gen_cluster_calls:fail_all(Calls)}.
 
 %%% The outcome of a reload.
 
