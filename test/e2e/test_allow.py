@@ -4,6 +4,7 @@ import socket
 import time
 
 from lib import *
+from lib.ca import Ca, dist_args, optfile
 from lib.dns import Dns
 from lib.net import Net
 
@@ -98,4 +99,53 @@ def resolved(w):
         gc.expect_peer(node, linked=True)
 
 
-main(outside, incoming, reload, resolved, net=True)
+def over_tls(w):
+    """The same with TLS and IPv6: who comes from outside is cut before TLS says a word, whatever certificate he has; whom
+    discovery finds outside is not dialled, nor his EPMD asked."""
+    ca, net = Ca(w), Net(w)
+    at = [net.host(f"h{i}") for i in range(3)]
+
+    def node(short, place):
+        cert = ca.issue(short, place.address6)
+        return w.erl(short, at=place, host=place.address6, args=dist_args(optfile(w, cert, name=short), "inet6"))
+    a, b, c = (node(short, place) for short, place in zip("abc", at))
+    file = optfile(w, ca.issue("gc", at[0].address6), name="gc")
+    gc = GenCluster(w, a, discovery=f"{{static, {atoms([b, c])}}}", tls=f'[{{optfile, "{file}"}}]',
+                    allow=f'["{at[0].address6}", "{at[1].address6}/128"]', reconnect="#{min_ms => 100, max_ms => 300}")
+    gc.expect_members(b)
+    gc.expect_peer(c, reason="address_not_allowed", stage="resolve", detail=at[2].address6.encode())
+    assert c.eval("net_adm:ping(N)", N=gc.cnode) == "pang"
+    assert cuts(gc) >= 1 and not gc.proc.find("tls_"), "cut before TLS"
+    assert b.eval("net_adm:ping(N)", N=gc.cnode) == "pong"
+    assert not w.epmd_procs["epmd-h2"].find('PORT2_RESP.*"c"'), "its EPMD was asked"
+    gc.reload(allow='["fd00:77::/64"]')
+    gc.expect_members(b, c)
+    assert c.eval("net_adm:ping(N)", N=gc.cnode) == "pong"
+    gc.reload(allow='["127.0.0.0/8", "::1"]')  # not even the owner
+    gc.expect_log(f"owner: {a.name} cannot be reached: .*address_not_allowed")
+
+
+def interfaces_change(w):
+    """The networks of an interface are those of now: one that it gets counts, one that it loses does not any more."""
+    net = Net(w)
+    server = Dns(w, net.host("ns"))
+    here, there = (net.host(f"h{i}").use_dns(server, search="test") for i in range(2))
+    there.do("ip", "addr", "add", "192.168.9.2/24", "dev", "eth0")
+    here.do("ip", "route", "add", "192.168.9.0/24", "dev", "eth0")
+    a = w.erl("a", at=here)
+    b = w.erl("b", at=there, host="192.168.9.2")
+    server.set("mix", A=["192.168.9.2", "203.0.113.9"])
+    gc = GenCluster(w, a, allow="[eth0]", reconnect="#{min_ms => 100, max_ms => 300}", refresh_interval_ms=500,
+                    discovery='{dns, #{domain => "mix.test", node_basename => "b"}}')
+    gc.expect_peer(b, reason="address_not_allowed", stage="resolve")
+    gc.expect_peer("b@203.0.113.9", reason="address_not_allowed")
+    here.do("ip", "addr", "add", "192.168.9.1/24", "dev", "eth0")
+    gc.expect_members(b)
+    gc.expect_peer("b@203.0.113.9", reason="address_not_allowed")
+    here.do("ip", "addr", "del", "192.168.9.1/24", "dev", "eth0")
+    b.kill()
+    gc.expect_members()
+    gc.expect_peer(b, reason="address_not_allowed", stage="resolve")
+
+
+main(outside, incoming, reload, resolved, over_tls, interfaces_change, net=True)
