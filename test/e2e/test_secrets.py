@@ -5,6 +5,7 @@ import os
 import re
 import resource
 import signal
+import socket
 import subprocess
 import sys
 
@@ -43,11 +44,45 @@ def children(w):
     assert w.cookie not in json.dumps(seen), "the cookie is in the environment of the command"
 
 
+def all_open(w, more=""):
+    """A program with a descriptor of each kind: TLS links, a file watched, DNS, EPMD, a service manager, the ready line."""
+    ca = Ca(w)
+    a, b = (w.erl(short, args=dist_args(optfile(w, ca.issue(short, "127.0.0.1"), name=short))) for short in "ab")
+    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    manager.bind(w.path("notify"))
+    w.closers.append(manager.close)
+    peers = w.write("peers", atoms([b]) + ".\n")
+    gc = GenCluster(w, a, tls=f'[{{optfile, "{optfile(w, ca.issue("gc", "127.0.0.1"), name="gc")}"}}]',
+                    refresh_interval_ms=300, env={"NOTIFY_SOCKET": w.path("notify")}, discovery=f"""
+        [{{file, #{{path => "{peers}"}}}}, {{epmd, #{{hosts => ["127.0.0.1"]}}}}{more},
+         {{dns, #{{domain => "nowhere.invalid", nameservers => ["127.0.0.1:{w.epmd_port}"]}}}}]""")
+    a.expect_nodes(b)
+    gc.expect_members(b)
+    return gc
+
+
+def children_while_all_is_open(w):
+    """Not one of them gets to a command that is started now."""
+    out = w.path("seen.json")
+    command = w.write("lister", LISTER.format(python=sys.executable, out=out), 0o755)
+    gc = all_open(w, f', {{exec, #{{command => ["{command}"]}}}}')
+    try:
+        assert len(os.listdir(f"/proc/{gc.proc.pid}/fd")) > 12
+    except PermissionError:
+        pass  # only root may look
+    for _ in range(3):
+        if os.path.exists(out):
+            os.unlink(out)
+        w.until(lambda: os.path.exists(out), 10, "the command has run")
+        with open(out, encoding="utf8") as f:
+            seen = json.load(f)
+        assert sorted(seen["fds"]) == ["0", "1", "2"], seen["fds"]
+        assert w.cookie not in json.dumps(seen) and "NOTIFY_SOCKET" not in seen["env"]
+
+
 def descriptors(w):
     """Every one of ours is close-on-exec, whoever may start a program."""
-    a, b = w.erls("a", "b")
-    gc = GenCluster(w, a, discovery=f"{{static, {atoms([b])}}}")
-    a.expect_nodes(b)
+    gc = all_open(w)
     try:
         fds = os.listdir(f"/proc/{gc.proc.pid}/fdinfo")
     except PermissionError:
@@ -205,4 +240,4 @@ def keys(w):
     leaves_none(w, gc.proc, password.encode(), w.cookie.encode())
 
 
-main(children, descriptors, told, command_line, in_memory, keys, no_core)
+main(children, children_while_all_is_open, descriptors, told, command_line, in_memory, keys, no_core)
