@@ -38,37 +38,6 @@ static int read_all(int fd, struct gc_buf *b)
 	}
 }
 
-/* Nobody else may put another file in its place: its directory, where all links lead. In one with the
- * sticky bit (/tmp) only the owner of the file can. */
-static int judge_dir(const char *file, char *err, size_t err_len)
-{
-	char *real = realpath(file, NULL), *slash = real ? strrchr(real, '/') : NULL;
-	struct stat st;
-	int rc = 0;
-
-	if (!slash || slash == real) {
-		free(real);
-		return 0; /* gone meanwhile: the one that we read is open; or in the root */
-	}
-	*slash = '\0';
-	if (stat(real, &st) == 0 && !(st.st_mode & S_ISVTX))
-		rc = gc_trust_mode(&st, "its directory", file, err, err_len);
-	free(real);
-	return rc;
-}
-
-/* What is in it decides whom the release connects to, and what is run. Its owner may be another user (a
- * deployment, a mounted volume): who that is, is up to whoever starts us. */
-static int judge(int fd, const char *file, char *err, size_t err_len)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
-		return 0; /* told by the reader */
-	int rc = gc_trust_mode(&st, "the file", file, err, err_len);
-	return rc ? rc : judge_dir(file, err, err_len);
-}
-
 /* Regular files only: a pipe could make us wait. */
 int gc_config_read_file(const char *file, struct gc_buf *b, char *err, size_t err_len)
 {
@@ -77,7 +46,9 @@ int gc_config_read_file(const char *file, struct gc_buf *b, char *err, size_t er
 
 	if (fd < 0)
 		return file_error(file, strerror(errno), err, err_len);
-	int refused = judge(fd, file, err, err_len);
+	/* What is in it decides whom the release connects to, and what is run. Its owner may be another user (a
+	 * deployment, a mounted volume): who that is, is up to whoever starts us. */
+	int refused = gc_trust_file(fd, file, err, err_len);
 	if (refused) {
 		(void)close(fd);
 		return refused;

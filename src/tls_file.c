@@ -4,6 +4,7 @@
 #include "build_config.h"
 
 #include "tls_priv.h"
+#include "trust.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -90,35 +91,36 @@ static const char *read_bytes(int fd, struct bytes *b)
 	return b->bio ? NULL : "out of memory";
 }
 
-static const char *open_bytes(const char *file, bool is_key, struct bytes *b)
+static const char *take_bytes(int fd, bool is_key, struct bytes *b)
 {
-	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	const char *why;
 	struct stat st;
 
-	if (fd < 0)
-		return strerror(errno);
 	why = fstat(fd, &st) == 0 ? judge(&st, is_key) : strerror(errno);
 	if (!why) {
 		b->len = (size_t)st.st_size;
 		b->p = malloc(b->len + 1);
 		why = b->p ? read_bytes(fd, b) : "out of memory";
 	}
-	(void)close(fd);
 	return why;
 }
 
 static bool open_file(const char *file, bool is_key, struct bytes *b, char *err, size_t err_len)
 {
+	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	const char *why;
+	bool ok;
 
 	*b = (struct bytes){0};
 	ERR_clear_error();
-	why = open_bytes(file, is_key, b);
-	if (!why)
-		return true;
-	release(b);
-	return failed(file, why, err, err_len);
+	if (fd < 0)
+		return failed(file, strerror(errno), err, err_len);
+	why = take_bytes(fd, is_key, b);
+	ok = why ? failed(file, why, err, err_len) : gc_trust_file(fd, file, err, err_len) == 0;
+	(void)close(fd);
+	if (!ok)
+		release(b);
+	return ok;
 }
 
 /* The end of the file, or something that is no PEM? */

@@ -3,9 +3,12 @@
 
 #include "err.h"
 
+#include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -49,4 +52,44 @@ int gc_trust_mode(const struct stat *st, const char *what, const char *path, cha
 		return GC_EINVAL;
 	}
 	return 0;
+}
+
+/* Where what is open is, not what has the name by now: links may change meanwhile. */
+static bool path_of(int fd, const char *file, char path[PATH_MAX])
+{
+	char link[40];
+	ssize_t n;
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, PATH_MAX - 1);
+	if (n > 0)
+		path[n] = '\0';
+	return (n > 0 && path[0] == '/') || realpath(file, path);
+}
+
+static int gone(const char *file, char *err, size_t err_len)
+{
+	(void)snprintf(err, err_len, "%s: its directory: %s", file, strerror(errno));
+	return GC_EIO;
+}
+
+int gc_trust_file(int fd, const char *file, char *err, size_t err_len)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	int rc;
+
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+		return 0;
+	rc = gc_trust_mode(&st, "the file", file, err, err_len);
+	if (rc)
+		return rc;
+	if (!path_of(fd, file, path))
+		return gone(file, err, err_len);
+	strrchr(path, '/')[1] = '\0';
+	if (stat(path, &st) != 0)
+		return gone(file, err, err_len);
+	if (st.st_mode & S_ISVTX)
+		return 0;
+	return gc_trust_mode(&st, "its directory", file, err, err_len);
 }

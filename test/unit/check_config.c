@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <sys/wait.h>
+#include <signal.h>
 
 static char err[1024], dir[32], file[64];
 
@@ -447,6 +449,59 @@ static void refused_file(const char *with)
 	ck_assert(strncmp(err, file, strlen(file)) == 0);
 }
 
+/* Points dir/link to one and the other, as quickly as it can, until it is killed. */
+static pid_t swap_links(const char *one, const char *other)
+{
+	char link[80], new[80];
+	pid_t pid;
+
+	(void)snprintf(link, sizeof(link), "%s/link", dir);
+	(void)snprintf(new, sizeof(new), "%s/new", dir);
+	ck_assert_int_eq(symlink(one, link), 0);
+	pid = fork();
+	for (int i = 0; pid == 0; i++)
+		if (symlink(i % 2 ? one : other, new) != 0 || rename(new, link) != 0)
+			_exit(1);
+	return pid;
+}
+
+/* What was opened is judged, not what has its name by then. */
+START_TEST(file_that_is_exchanged)
+{
+	char good[80], bad[80], bad_file[90], link[80];
+	unsigned n_taken = 0, n_refused = 0;
+	struct gc_config *c;
+	pid_t pid;
+
+	(void)snprintf(link, sizeof(link), "%s/link", dir);
+	(void)snprintf(bad, sizeof(bad), "%s/bad", dir);
+	(void)snprintf(bad_file, sizeof(bad_file), "%s/bad/c", dir);
+	(void)snprintf(good, sizeof(good), "%s", file);
+	write_file("[{log_level, debug}].", 21, 0644);
+	ck_assert_int_eq(mkdir(bad, 0700), 0);
+	ck_assert_int_eq(rename(file, bad_file) | chmod(bad, 0777), 0);
+	write_file("[{log_level, error}].", 21, 0644);
+	pid = swap_links(good, bad_file);
+	for (int i = 0; i < 5000 || ((!n_taken || !n_refused) && i < 1000000); i++) {
+		if (gc_config_from_file(link, &c, err, sizeof(err)) != 0) {
+			n_refused++;
+			continue;
+		}
+		n_taken++;
+		ck_assert_int_eq(c->log_level, GC_LOG_ERROR);
+		gc_config_destroy(c);
+	}
+	(void)kill(pid, SIGKILL);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	ck_assert(n_taken > 0 && n_refused > 0);
+	(void)unlink(link);
+	(void)snprintf(link, sizeof(link), "%s/new", dir);
+	(void)unlink(link);
+	(void)unlink(bad_file);
+	(void)rmdir(bad);
+}
+END_TEST
+
 /* Who may write it decides whom the release connects to. */
 START_TEST(file_that_others_may_write)
 {
@@ -761,6 +816,7 @@ static void add_tests(TCase *tc)
 	tcase_add_test(tc, environment);
 	tcase_add_test(tc, erl_dist_port);
 	tcase_add_test(tc, file_that_others_may_write);
+	tcase_add_test(tc, file_that_is_exchanged);
 	tcase_add_test(tc, cookies);
 	tcase_add_test(tc, cookie_permissions);
 	tcase_add_test(tc, cookie_of_root);

@@ -551,6 +551,9 @@ START_TEST(bad_files)
 	o = strict("node");
 	refused_at_start(&o, "node.key: holds a key, and others may read");
 	ck_assert_int_eq(chmod(path("node", "key"), 0640), 0);
+	ck_assert_int_eq(chmod(path("ca", "pem"), 0666), 0); /* whoever writes it says whom we trust */
+	refused_at_start(&o, "ca.pem: the file is writable by everybody");
+	ck_assert_int_eq(chmod(path("ca", "pem"), 0644), 0);
 	open_u(&o);
 }
 END_TEST
