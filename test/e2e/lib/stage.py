@@ -66,7 +66,8 @@ class Told:
 class Stage:
     """One host with everything on it, in a namespace of its own."""
 
-    def __init__(self, w):
+    def __init__(self, w, env=None):
+        """env: more for the program."""
         self.w = w
         place = Net(w).host("h")
         self.dns = Dns(w, place)
@@ -77,7 +78,7 @@ class Stage:
         self.dns.set("pods", A=[place.address])
         self.told = Told(self.a.record())
         self.gc = GenCluster(
-            w, self.a, refresh_interval_ms=200, net_ticktime=TICKTIME,
+            w, self.a, env=env, refresh_interval_ms=200, net_ticktime=TICKTIME,
             reconnect="#{min_ms => 50, max_ms => 400}", connect_timeout_ms=2000,
             discovery=f"[{{static, {atoms([self.b])}}},"
                       "{dns, #{domain => \"pods.test\", record_type => a, node_basename => [\"c\"],"
