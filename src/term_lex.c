@@ -261,7 +261,7 @@ static int name(struct gc_lexer *x, struct gc_token *t)
 
 static int character(struct gc_lexer *x, struct gc_token *t)
 {
-	uint32_t c;
+	uint32_t c = 0;
 
 	t->type = GC_TOKEN_CHAR;
 	gc_lexer_skip(x, 1);

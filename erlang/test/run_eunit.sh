@@ -2,6 +2,7 @@
 # run_eunit.sh [MODULE...]: compiles the OTP application and its tests into a folder of its own and
 # runs eunit there, with an epmd port of its own. From any folder; nothing is written elsewhere.
 # RUN_IN (a chroot made by test/support/otp_chroot.sh): the same with the Erlang in there, as root.
+# GC_E2E_SLOW=N: times N for its time limits, where eunit can (OTP 24).
 # Exit: 0 passed, 1 failed, 77 no erl here.
 set -eu
 
@@ -52,7 +53,8 @@ done
 erl -noinput -pa ebin -eval "
 	Modules = [list_to_atom(\"gen_cluster_\" ++ T ++ \"_tests\")
 		   || T <- string:lexemes(os:getenv(\"GC_TESTS\"), \" \")],
+	Slow = list_to_integer(hd(string:lexemes(os:getenv(\"GC_E2E_SLOW\", \"1\"), \".\"))),
 	io:format(\"OTP ~ts~n\", [erlang:system_info(otp_release)]),
-	Results = [begin io:format(\"~ts~n\", [M]), eunit:test(M, []) end || M <- Modules],
+	Results = [begin io:format(\"~ts~n\", [M]), eunit:test(M, [{scale_timeouts, Slow}]) end || M <- Modules],
 	halt(case [R || R <- Results, R =/= ok] of [] -> 0; _ -> 1 end)."
 '
