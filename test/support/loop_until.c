@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define OWN_HANDLES 2
 
@@ -35,6 +36,14 @@ static void on_close(uv_handle_t *h)
 	((struct run *)h->data)->n_open--;
 }
 
+uint64_t at_most_ms(uint64_t ms)
+{
+	const char *times = getenv("CK_TIMEOUT_MULTIPLIER");
+	double by = times ? strtod(times, NULL) : 1.0;
+
+	return by > 1.0 ? (uint64_t)((double)ms * by) : ms;
+}
+
 bool loop_until_(uv_loop_t *loop, bool (*pred)(void *arg), void *arg, uint64_t deadline_ms,
 		 const char *what)
 {
@@ -44,7 +53,7 @@ bool loop_until_(uv_loop_t *loop, bool (*pred)(void *arg), void *arg, uint64_t d
 	uv_timer_init(loop, &r.timer);
 	uv_prepare_init(loop, &r.prepare);
 	r.timer.data = r.prepare.data = &r;
-	uv_timer_start(&r.timer, on_timer, deadline_ms, 0);
+	uv_timer_start(&r.timer, on_timer, what ? at_most_ms(deadline_ms) : deadline_ms, 0);
 	uv_prepare_start(&r.prepare, on_prepare);
 	while (!pred(arg) && !r.is_late)
 		uv_run(loop, UV_RUN_ONCE);

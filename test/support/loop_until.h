@@ -6,7 +6,10 @@
 #include <stddef.h>
 #include <uv.h>
 
-/* Runs loop until pred(arg) or deadline_ms; on failure prints `what`. The value of pred. */
+/* The time limit of a test: longer where check's are, by CK_TIMEOUT_MULTIPLIER (test/sanitize). */
+uint64_t at_most_ms(uint64_t ms);
+
+/* Runs loop until pred(arg) or at_most_ms(deadline_ms); on failure prints `what`. The value of pred. */
 bool loop_until_(uv_loop_t *loop, bool (*pred)(void *arg), void *arg, uint64_t deadline_ms,
 		 const char *what);
 #define loop_until(loop, pred, arg, deadline_ms)                                                   \
