@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define QUEUE_MAX (4u << 20)
+#define QUEUE_LOG (QUEUE_MAX / 2) /* of it for log lines, so that an answer finds room */
 #define READ_SIZE 16384
 
 struct gc_port {
@@ -114,6 +115,7 @@ struct write {
 };
 
 static void on_flushed(uv_timer_t *timer);
+static void tell_dropped(struct gc_port *p);
 
 static void on_written(uv_write_t *req, int status)
 {
@@ -124,6 +126,8 @@ static void on_written(uv_write_t *req, int status)
 	free(w);
 	if (status < 0 && status != UV_ECANCELED)
 		end(p, "stdout was closed");
+	else if (p->dropped && !p->is_closing && p->out.write_queue_size < QUEUE_LOG / 2)
+		tell_dropped(p);
 	if (p->is_closing && p->out.write_queue_size == 0 &&
 	    !uv_is_closing((uv_handle_t *)&p->out))
 		uv_timer_start(&p->flush, on_flushed, 0, 0);
@@ -170,15 +174,13 @@ int gc_port_send(struct gc_port *p, const struct gc_buf *term, bool droppable)
 {
 	if (p->is_closing || uv_is_closing((uv_handle_t *)&p->out))
 		return GC_ESHUTDOWN;
-	if (p->out.write_queue_size + term->len > QUEUE_MAX) {
+	if (p->out.write_queue_size + term->len > (droppable ? QUEUE_LOG : QUEUE_MAX)) {
 		if (droppable)
 			p->dropped++;
 		else
 			end(p, "the owner does not read");
 		return GC_EOVERLOAD;
 	}
-	if (p->dropped && p->out.write_queue_size < QUEUE_MAX / 2)
-		tell_dropped(p);
 	return write_term(p, term);
 }
 

@@ -109,6 +109,24 @@ def release_gone(w):
     assert b.alive
 
 
+def release_stopped(w):
+    """The VM takes nothing from its port for a while: its program serves the others, and is not restarted."""
+    a, b, c = releases(w, "a", "b", "c")
+    expect_members(a, b, c)
+    pid = program_pid(a)
+
+    def seen_by_b():
+        return {name for name, _ in b.eval("gen_server:call({gen_cluster, C}, members)", C=Atom(f"gc_{a.name}"))}
+    a.stop()
+    w.until(lambda: seen_by_b() == {b.name, c.name}, 5, "it answers others")
+    c.kill()
+    b.expect_nodes(a)
+    assert seen_by_b() >= {b.name}, "and goes on"
+    a.cont()
+    expect_members(a, b)
+    assert program_pid(a) == pid
+
+
 def gone(pid):
     try:
         with open(f"/proc/{pid}/stat", encoding="utf8") as f:
@@ -125,4 +143,4 @@ def bad_configuration(w):
     assert a.alive and a.eval("1 + 1") == 2
 
 
-main(finds, program_killed, subscriber_killed, empty_configuration, release_gone, bad_configuration)
+main(finds, program_killed, subscriber_killed, empty_configuration, release_gone, release_stopped, bad_configuration)

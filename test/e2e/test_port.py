@@ -3,6 +3,8 @@
 import os
 
 from lib import *
+from lib.abuse import is_sanitized, status_kb
+from lib.load import cpu
 from lib.proc import frame
 
 
@@ -70,15 +72,71 @@ def no_pipes(w):
         proc.expect_line("must be pipes")
 
 
+class Deaf:
+    """Stops reading what it says, until reads()."""
+
+    def __init__(self, port):
+        self.port, self.pipe = port, port.proc.popen.stdout
+        port.world.loop.unwatch(self.pipe.fileno())
+
+    def reads(self):
+        self.port.world.loop.watch(self.pipe.fileno(), lambda: self.port.proc.on_readable("out", self.pipe))
+
+
+def nonsense(port, count):
+    """So many packets that mean nothing: it logs each. All have been taken when this returns."""
+    data = frame(b"\x83a\x01") * count
+    fd = port.proc.popen.stdin.fileno()
+    os.set_blocking(fd, False)
+
+    def some():
+        nonlocal data
+        try:
+            data = data[os.write(fd, data[:1 << 16]):]
+        except BlockingIOError:
+            pass
+        return not data
+    port.world.until(some, 20, f"{count} packets are taken")
+    os.set_blocking(fd, True)
+
+
 def owner_does_not_read(w):
-    """A full pipe to the owner holds up nothing."""
+    """A full pipe to the owner holds up nothing; what was dropped is counted, and told when it reads again."""
     a, b, port = begin(w)
-    w.loop.unwatch(port.proc.popen.stdout.fileno())
-    for _ in range(2000):
-        port.send((Atom("call"), 1, Atom("help")))
-    w.until(lambda: a.eval("net_adm:ping(C)", C=port.cnode) == "pong", 5, "it is in EPMD and answers")
-    port.close_stdin()
-    port.proc.expect_exit(2)
+    port.expect_members(b)
+    memory, count = status_kb(port.proc.pid, "VmRSS"), 50000
+    deaf = Deaf(port)
+    nonsense(port, count)
+    b.kill()
+    port.expect_members(within=5)
+    b.restart()
+    a.expect_nodes(b)
+    port.expect_members(b)
+    assert port.call("info")["loop_max_ms"] < 500
+    assert is_sanitized() or status_kb(port.proc.pid, "VmRSS") - memory < 32000
+    used = cpu(port.proc.pid)
+    assert a.eval("net_adm:ping(C)", C=port.cnode) == "pong"
+    assert cpu(port.proc.pid) - used < 0.2, "it spins"
+    deaf.reads()
+    w.until(lambda: port.request(Atom("info"))["members"] == 1, 10, "it is asked again")
+    told = port.expect_packet("log", where=lambda term: b"were dropped" in term[3])
+    dropped = int(told[3].split()[0])
+    seen = sum(term[0] == "log" and b"means nothing" in term[3] for term in port.packets)
+    assert dropped > 1000 and count <= seen + dropped <= count + 100, (dropped, seen)
 
 
-main(talks, reloads, refuses, broken_packets, no_pipes, owner_does_not_read)
+def owner_never_reads(w):
+    """An answer that cannot be given ends it, in time."""
+    a, b, port = begin(w)
+    Deaf(port)
+    try:
+        for _ in range(10000):
+            port.send((Atom("call"), 1, Atom("help")))
+    except BrokenPipeError:
+        pass
+    port.proc.expect_exit(3, 0)
+    w.until(lambda: a.eval("net_adm:names()")[0] == "ok" and b"gc_a" not in repr(a.eval("net_adm:names()")).encode(), 5,
+            "its name is gone")
+
+
+main(talks, reloads, refuses, broken_packets, no_pipes, owner_does_not_read, owner_never_reads)

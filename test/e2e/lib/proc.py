@@ -196,13 +196,14 @@ class Packets:
         self.on_packet, self.buf = on_packet, b""
 
     def feed(self, data):
-        self.buf += data
-        while len(self.buf) >= 4:
-            size = struct.unpack(">I", self.buf[:4])[0]
-            if len(self.buf) < 4 + size:
-                return
-            packet, self.buf = self.buf[4:4 + size], self.buf[4 + size:]
-            self.on_packet(packet)
+        data, at = self.buf + data, 0
+        while len(data) >= at + 4:
+            size = struct.unpack_from(">I", data, at)[0]
+            if len(data) < at + 4 + size:
+                break
+            self.on_packet(data[at + 4:at + 4 + size])
+            at += 4 + size
+        self.buf = data[at:]
 
 
 def frame(data):
