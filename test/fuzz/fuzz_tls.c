@@ -1,13 +1,23 @@
-/* What lies between TLS and the frames (tls_conn.c): a server of ours and a client of OpenSSL's, over memory. The input is what
- * happens on the way: plain bytes are written, records are delivered in pieces, bits are flipped, keys are changed, rubbish
- * comes. Whatever it is, no byte is read that was not written, none in another order, and after a failure none at all. */
+/* What lies between TLS and the frames (tls_conn.c): two ends of ours, over memory. tls_hello
+ * begins before or in the handshake, tls_stream after it. The input is what happens on the way:
+ * plain bytes are written, records are delivered in pieces, changed, lost, keys are renewed, one
+ * end says goodbye or wants to begin again, rubbish comes. Whatever it is, no byte is read that was
+ * not written, none in another order, after a failure none at all; and what nobody has touched
+ * arrives. What becomes of plain bytes, frame by frame, is the target `frames`. */
 #include "build_config.h"
 
 #include "fuzz.h"
 
 #ifndef HAVE_TLS
 
-FUZZ_TARGET(tls)
+FUZZ_TARGET(tls_hello)
+{
+	(void)data;
+	(void)len;
+	return 0;
+}
+
+FUZZ_TARGET(tls_stream)
 {
 	(void)data;
 	(void)len;
@@ -16,239 +26,291 @@ FUZZ_TARGET(tls)
 
 #else
 
-#include "../support/test_ca.h"
-#include "buf.h"
-#include "log.h"
-#include "tls.h"
+#include "tls_pair.h"
 
-#include <openssl/ssl.h>
 #include <string.h>
-#include <unistd.h>
 #include <uv.h>
 
-#define WIRE_MAX_BYTES (64u << 10) /* what a server may have to say, at the most */
+#define WIRE_MAX_BYTES (64u << 10) /* beyond what it was told to send */
+#define WORDS_BYTES (64u << 10)	   /* that an end has to say */
+#define STEPS 200
+#define PLAIN_BYTES 16384 /* as conn.c reads */
 
-struct way {
-	struct gc_tls_conn *server;
-	SSL *client;
-	struct gc_buf sent; /* plain bytes that the client has written */
-	size_t got;	    /* of them, at the server */
-	bool is_over, is_hurt;
+struct end {
+	struct gc_tls_conn *conn;
+	const uint8_t *words; /* what it has to say */
+	size_t sent, got;     /* plain bytes: of its own, of the other's */
+	bool is_over;	      /* nothing more is read; its own goodbye, or a failure */
+	bool has_no_memory;
 };
 
-static SSL_CTX *client_ctx;
-static struct gc_tls *tls;
+struct way {
+	struct tls_pair pair;
+	struct end end[2];
+	bool is_hurt; /* not all will arrive */
+};
 
-static void quiet(void *arg, enum gc_log_level level, const char *area, const char *line)
+static const uint8_t *words(int end)
 {
-	(void)arg;
-	(void)level;
-	(void)area;
-	(void)line;
+	static uint8_t all[2][WORDS_BYTES];
+
+	if (all[end][1] == 0)
+		for (size_t i = 0; i < WORDS_BYTES; i++)
+			all[end][i] = (uint8_t)(i * 7 + i / 251 + (size_t)end);
+	return all[end];
 }
 
-/* ---- once ---- */
+/* ---- from one to the other ---- */
 
-static void make_contexts(const char *pem, const char *key)
+static void check(const struct end *from, struct end *to, const uint8_t *p, size_t n)
 {
-	struct gc_tls_options o = {.server = {.certfile = pem, .keyfile = key, .depth = GC_TLS_DEPTH},
-				   .client = {.depth = GC_TLS_DEPTH}};
-	char err[512];
-
-	gc_log_open(quiet, NULL, GC_LOG_ERROR);
-	FUZZ_REQUIRE(gc_tls_create(&o, &tls, err, sizeof(err)) == 0);
-	client_ctx = SSL_CTX_new(TLS_client_method());
-	FUZZ_REQUIRE(client_ctx);
+	FUZZ_REQUIRE(n <= from->sent - to->got);
+	FUZZ_REQUIRE(memcmp(from->words + to->got, p, n) == 0);
+	to->got += n;
 }
 
-static void make(void)
+/* conn.c hears nothing more of a connection that has ended. */
+static void deliver(struct way *w, struct end *to, const uint8_t *p, size_t len)
 {
-	const struct test_cert c = {.file = "node"};
-	char dir[] = "/tmp/fuzz_tls.XXXXXX", pem[64], key[64], ca_pem[64];
-	struct test_ca ca;
-
-	FUZZ_REQUIRE(mkdtemp(dir) && test_ca_init(&ca, dir, "ca") && test_ca_issue(&ca, &c));
-	test_ca_deinit(&ca);
-	(void)snprintf(pem, sizeof(pem), "%s/node.pem", dir);
-	(void)snprintf(key, sizeof(key), "%s/node.key", dir);
-	(void)snprintf(ca_pem, sizeof(ca_pem), "%s/ca.pem", dir);
-	make_contexts(pem, key);
-	FUZZ_REQUIRE(unlink(pem) == 0 && unlink(key) == 0 && unlink(ca_pem) == 0 && rmdir(dir) == 0);
-}
-
-/* ---- the way from one to the other ---- */
-
-static void check(struct way *w, const uint8_t *p, size_t n)
-{
-	FUZZ_REQUIRE(!w->is_over && n <= w->sent.len - w->got);
-	FUZZ_REQUIRE(memcmp(w->sent.data + w->got, p, n) == 0);
-	w->got += n;
-}
-
-static void deliver(struct way *w, const uint8_t *p, size_t len)
-{
-	static uint8_t out[16384];
+	static uint8_t out[PLAIN_BYTES];
 	int n;
 
-	gc_tls_conn_feed(w->server, p, len);
-	while ((n = gc_tls_conn_read(w->server, out, sizeof(out))) > 0)
-		check(w, out, (size_t)n);
-	FUZZ_REQUIRE(n == 0 || n == UV_EOF || n == UV_EPROTO);
-	FUZZ_REQUIRE((n == UV_EPROTO) == (gc_tls_conn_fail(w->server)->err != 0));
-	FUZZ_REQUIRE(!w->is_over || n != 0);
-	w->is_over = n < 0;
-	FUZZ_REQUIRE(gc_tls_conn_wire(w->server)->len < WIRE_MAX_BYTES);
-}
-
-/* At most so many bytes of what the client has written; one of them changed, if flip is not 0. */
-static void forward(struct way *w, size_t max, uint8_t flip, size_t at)
-{
-	uint8_t piece[512];
-	int n = BIO_read(SSL_get_wbio(w->client), piece, max < sizeof(piece) ? (int)max : 512);
-
-	if (n <= 0)
+	if (to->is_over || len == 0)
 		return;
-	piece[at % (size_t)n] ^= flip;
-	w->is_hurt |= flip != 0;
-	deliver(w, piece, (size_t)n);
-}
-
-static void back(struct way *w)
-{
-	struct gc_buf *wire = gc_tls_conn_wire(w->server);
-
-	if (wire->len > 0)
-		FUZZ_REQUIRE(BIO_write(SSL_get_rbio(w->client), wire->data, (int)wire->len) ==
-			     (int)wire->len);
-	gc_buf_deinit(wire);
-}
-
-static void listen_to_server(struct way *w)
-{
-	uint8_t in[256];
-
-	while (SSL_read(w->client, in, sizeof(in)) > 0)
-		;
-}
-
-static void shake(struct way *w)
-{
-	for (int i = 0; i < 8 && !gc_tls_conn_is_up(w->server); i++) {
-		(void)SSL_do_handshake(w->client);
-		while (BIO_pending(SSL_get_wbio(w->client)) > 0)
-			forward(w, 512, 0, 0);
-		back(w);
+	gc_tls_conn_feed(to->conn, p, len);
+	while ((n = gc_tls_conn_read(to->conn, out, sizeof(out))) > 0)
+		check(&w->end[to == &w->end[0]], to, out, (size_t)n);
+	FUZZ_REQUIRE(n == 0 || n == UV_EOF || n == UV_EPROTO ||
+		     (n == UV_ENOMEM && to->has_no_memory));
+	FUZZ_REQUIRE((n == UV_EPROTO || n == UV_ENOMEM) == (gc_tls_conn_fail(to->conn)->err != 0));
+	FUZZ_REQUIRE(n != 0 || to->conn->in_len == 0);
+	FUZZ_REQUIRE(gc_tls_conn_wire(to->conn)->len < to->sent * 2 + WIRE_MAX_BYTES);
+	to->is_over = n < 0;
+	if (n < 0) { /* nor is it told anything but the same again */
+		FUZZ_REQUIRE(gc_tls_conn_read(to->conn, out, sizeof(out)) ==
+			     (n == UV_EOF ? n : UV_EPROTO));
 	}
-	(void)SSL_do_handshake(w->client);
-	FUZZ_REQUIRE(gc_tls_conn_is_up(w->server) && SSL_is_init_finished(w->client));
+}
+
+/* A block of its own: a sanitizer sees a byte too many being read. */
+static void deliver_copy(struct way *w, struct end *to, const uint8_t *p, size_t len)
+{
+	uint8_t *exact = malloc(len ? len : 1);
+
+	FUZZ_REQUIRE(exact);
+	memcpy(exact, p, len);
+	deliver(w, to, exact, len);
+	free(exact);
+}
+
+static void forward(struct way *w, struct end *from, size_t max)
+{
+	struct gc_buf *wire = gc_tls_conn_wire(from->conn);
+	size_t n = max < wire->len ? max : wire->len;
+
+	if (n == 0)
+		return;
+	deliver_copy(w, &w->end[from == &w->end[0]], wire->data, n);
+	gc_buf_consume(wire, n);
 }
 
 /* ---- what happens ---- */
 
-static void write_plain(struct way *w, size_t len)
+/* conn.c keeps what is not taken: before the handshake is done, and for the last words of a
+ * connection that has failed. */
+static void write_plain(struct end *e, size_t len)
 {
-	uint8_t bytes[1024];
-
-	for (size_t i = 0; i < len; i++)
-		bytes[i] = (uint8_t)(w->sent.len + i);
-	if (len > 0 && SSL_write(w->client, bytes, (int)len) == (int)len)
-		gc_buf_put(&w->sent, bytes, len);
-}
-
-static void answer(struct way *w, size_t len)
-{
+	bool is_up = gc_tls_conn_is_up(e->conn), is_failed = gc_tls_conn_fail(e->conn)->err != 0;
 	struct gc_buf plain = {0};
-	uint8_t *p = gc_buf_reserve(&plain, len + 1);
+	int rc;
 
-	FUZZ_REQUIRE(p);
-	memset(p, 'a', len + 1);
-	FUZZ_REQUIRE(gc_tls_conn_write(w->server, &plain) == 0 || w->is_over);
+	if (len == 0 || len > WORDS_BYTES - e->sent || (e->is_over && !is_failed))
+		return;
+	gc_buf_put(&plain, e->words + e->sent, len);
+	rc = gc_tls_conn_write(e->conn, &plain);
+	FUZZ_REQUIRE(rc == 0 || (is_failed && rc == UV_EPROTO) ||
+		     (e->has_no_memory && rc == UV_ENOMEM));
+	FUZZ_REQUIRE(plain.len == (is_up && rc == 0 ? 0 : len));
+	e->sent += rc == 0 && is_up ? len : 0;
+	e->is_over |= rc != 0;
 	gc_buf_deinit(&plain);
 }
 
-static void step(struct way *w, const uint8_t *p, size_t len)
+static void change(struct way *w, struct end *from, size_t at, uint8_t flip)
 {
-	size_t n = (size_t)(p[1] << 2);
+	struct gc_buf *wire = gc_tls_conn_wire(from->conn);
+
+	if (wire->len == 0 || flip == 0)
+		return;
+	wire->data[at % wire->len] ^= flip;
+	w->is_hurt = true;
+}
+
+static void lose(struct way *w, struct end *from, size_t n)
+{
+	struct gc_buf *wire = gc_tls_conn_wire(from->conn);
+
+	w->is_hurt |= wire->len > 0;
+	gc_buf_consume(wire, n < wire->len ? n : wire->len);
+}
+
+static void say_bye(struct way *w, struct end *e)
+{
+	w->is_hurt |= !gc_tls_conn_is_up(e->conn);
+	gc_tls_conn_bye(e->conn);
+	e->is_over = true;
+}
+
+/* As no program of ours ever does; what this end makes of the answers is no matter. */
+static void renegotiate(struct way *w, struct end *e)
+{
+	w->is_hurt = true;
+	(void)SSL_clear_options(e->conn->ssl, SSL_OP_NO_RENEGOTIATION);
+	(void)SSL_renegotiate(e->conn->ssl);
+	(void)SSL_do_handshake(e->conn->ssl);
+	e->is_over = true;
+}
+
+static void end_it(struct way *w, struct end *e, int why)
+{
+	gc_tls_conn_ended(e->conn, why);
+	FUZZ_REQUIRE(gc_tls_conn_is_up(e->conn) || gc_tls_conn_fail(e->conn)->err != 0);
+	w->is_hurt = e->is_over = true;
+}
+
+/* A record as it is before there are keys, or after, from somebody who has none. */
+static void record(struct way *w, struct end *to, uint8_t type, const uint8_t *p, size_t len)
+{
+	uint8_t bytes[5 + 255] = {type, 3, 3, 0, (uint8_t)len};
+
+	memcpy(bytes + 5, p, len);
+	deliver_copy(w, to, bytes, 5 + len);
+}
+
+/* More than a handshake may have, if what came before has begun a long message. */
+static void flood(struct way *w, struct end *to)
+{
+	static const uint8_t nothing[255];
+
+	w->is_hurt = true;
+	for (int i = 0; i < 600 && !to->is_over; i++)
+		record(w, to, SSL3_RT_HANDSHAKE, nothing, sizeof(nothing));
+}
+
+static void happen(struct way *w, struct end *e, unsigned what)
+{
+	if (e->is_over)
+		return;
+	switch (what % 8) {
+	case 0:
+	case 1:
+		(void)SSL_key_update(e->conn->ssl, what % 2 ? SSL_KEY_UPDATE_REQUESTED
+							    : SSL_KEY_UPDATE_NOT_REQUESTED);
+		break;
+	case 2:
+		renegotiate(w, e);
+		break;
+	case 3:
+		say_bye(w, e);
+		break;
+	case 4:
+	case 5:
+		end_it(w, e, what % 2 ? UV_ETIMEDOUT : UV_EOF);
+		break;
+	case 6: /* nothing more can be gathered */
+		w->is_hurt = e->has_no_memory = e->conn->wire.failed = true;
+		break;
+	default:
+		flood(w, e);
+		break;
+	}
+}
+
+/* How many bytes of the input that took; at least 2 are there. */
+static size_t step(struct way *w, const uint8_t *p, size_t len)
+{
+	struct end *e = &w->end[p[0] >> 3 & 1];
+	size_t n = p[1], more = p[0] >> 4, rest = n < len - 2 ? n : len - 2;
 
 	switch (p[0] % 8) {
 	case 0:
-		write_plain(w, n);
-		break;
+		write_plain(e, n << (more % 8));
+		return 2;
 	case 1:
-		forward(w, p[1], 0, 0);
-		break;
+		forward(w, e, n);
+		return 2;
 	case 2:
-		forward(w, n, p[0] >> 3, p[1]);
-		break;
+		forward(w, e, SIZE_MAX);
+		return 1;
 	case 3:
-		(void)SSL_key_update(w->client, p[1] % 2 ? SSL_KEY_UPDATE_REQUESTED
-							 : SSL_KEY_UPDATE_NOT_REQUESTED);
-		break;
+		change(w, e, n + (more << 8), len > 2 ? p[2] : 1);
+		return 3;
 	case 4:
-		if (p[1] % 4 == 0)
-			(void)SSL_shutdown(w->client);
-		else
-			(void)SSL_renegotiate(w->client);
-		(void)SSL_do_handshake(w->client);
-		break;
+		happen(w, e, (unsigned)n);
+		return 2;
 	case 5:
-		answer(w, n);
-		break;
-	case 6:
-		back(w);
-		listen_to_server(w);
-		break;
-	default: /* out of the blue */
+		lose(w, e, n);
+		return 2;
+	case 6: /* out of the blue */
 		w->is_hurt = true;
-		deliver(w, p + 2, n < len - 2 ? n : len - 2);
-		break;
+		deliver_copy(w, e, p + 2, rest);
+		return 2 + rest;
+	default:
+		w->is_hurt = true;
+		record(w, e, (uint8_t)(more + 16), p + 2, rest);
+		return 2 + rest;
 	}
 }
 
-static void way_open(struct way *w, bool is_old)
+/* ---- the whole of it ---- */
+
+static bool is_quiet(const struct way *w)
 {
-	w->server = gc_tls_conn_create(tls, NULL);
-	w->client = SSL_new(client_ctx);
-	FUZZ_REQUIRE(w->server && w->client);
-	SSL_set_bio(w->client, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
-	SSL_set_connect_state(w->client);
-	(void)SSL_set_max_proto_version(w->client, is_old ? TLS1_2_VERSION : TLS1_3_VERSION);
+	return w->end[0].conn->wire.len == 0 && w->end[1].conn->wire.len == 0;
 }
 
-static void way_close(struct way *w)
+/* What is under way arrives; of a connection that is hurt, the next of each end. */
+static void settle(struct way *w)
 {
-	gc_tls_conn_bye(w->server);
-	gc_tls_conn_ended(w->server, UV_EOF);
-	gc_tls_conn_destroy(w->server);
-	SSL_free(w->client);
-	gc_buf_deinit(&w->sent);
+	int flights = w->is_hurt ? 2 : 20;
+
+	for (int i = 0; i < flights && !is_quiet(w); i++)
+		forward(w, &w->end[i % 2], SIZE_MAX);
+	for (int i = 0; !w->is_hurt && i < 2; i++) {
+		const struct end *e = &w->end[i], *other = &w->end[!i];
+
+		FUZZ_REQUIRE(gc_tls_conn_fail(e->conn)->err == 0 && gc_tls_conn_is_up(e->conn));
+		FUZZ_REQUIRE(e->is_over || e->got == other->sent);
+	}
 }
 
-FUZZ_TARGET(tls)
+static int run(const uint8_t *data, size_t len, size_t stage)
 {
 	struct way w = {0};
 
-	if (!tls)
-		make();
-	if (len == 0)
-		return 0;
-	way_open(&w, data[0] & 1);
-	if (data[0] & 2) { /* nothing but rubbish */
-		deliver(&w, data + 1, len - 1);
-	} else {
-		if (!(data[0] & 4))
-			shake(&w);
-		else
-			(void)SSL_do_handshake(w.client);
-		for (size_t i = 1; i + 1 < len && i < 400; i += 2)
-			step(&w, data + i, len - i);
-		for (int i = 0; !w.is_hurt && gc_tls_conn_is_up(w.server) && i < 2000 && !w.is_over; i++)
-			forward(&w, 512, 0, 0);
-		FUZZ_REQUIRE(w.is_hurt || w.is_over || !gc_tls_conn_is_up(w.server) ||
-			     w.got == w.sent.len);
+	tls_pair_open(&w.pair, data[0] & 1, data[0] & 2, data[0] & 16, stage);
+	for (int i = 0; i < 2; i++) {
+		w.end[i].conn = w.pair.end[i];
+		w.end[i].words = words(i);
 	}
-	way_close(&w);
+	for (size_t at = 1, steps = 0; at + 2 <= len && steps < STEPS; steps++)
+		at += step(&w, data + at, len - at);
+	settle(&w);
+	for (int i = 0; i < 2; i++)
+		gc_tls_conn_bye(w.end[i].conn);
+	tls_pair_close(&w.pair);
 	return 0;
+}
+
+FUZZ_TARGET(tls_hello)
+{
+	return len == 0 ? 0
+			: run(data, len, (data[0] >> 2) % (TLS_PAIR_STAGES - 1)); /* of 0 to 3 */
+}
+
+FUZZ_TARGET(tls_stream)
+{
+	return len == 0 ? 0 : run(data, len, TLS_PAIR_STAGES - 1);
 }
 
 #endif
