@@ -33,6 +33,7 @@ FUZZ_TARGET(tls_stream)
 
 #define WIRE_MAX_BYTES (64u << 10) /* beyond what it was told to send */
 #define WORDS_BYTES (64u << 10)	   /* that an end has to say */
+#define HELLO_MAX_BYTES (128u << 10)
 #define STEPS 200
 #define PLAIN_BYTES 16384 /* as conn.c reads */
 
@@ -84,6 +85,8 @@ static void deliver(struct way *w, struct end *to, const uint8_t *p, size_t len)
 		     (n == UV_ENOMEM && to->has_no_memory));
 	FUZZ_REQUIRE((n == UV_EPROTO || n == UV_ENOMEM) == (gc_tls_conn_fail(to->conn)->err != 0));
 	FUZZ_REQUIRE(n != 0 || to->conn->in_len == 0);
+	FUZZ_REQUIRE(n != 0 || gc_tls_conn_is_up(to->conn) ||
+		     to->conn->handshake_bytes <= HELLO_MAX_BYTES);
 	FUZZ_REQUIRE(gc_tls_conn_wire(to->conn)->len < to->sent * 2 + WIRE_MAX_BYTES);
 	to->is_over = n < 0;
 	if (n < 0) { /* nor is it told anything but the same again */
@@ -131,6 +134,7 @@ static void write_plain(struct end *e, size_t len)
 	FUZZ_REQUIRE(rc == 0 || (is_failed && rc == UV_EPROTO) ||
 		     (e->has_no_memory && rc == UV_ENOMEM));
 	FUZZ_REQUIRE(plain.len == (is_up && rc == 0 ? 0 : len));
+	FUZZ_REQUIRE(rc != 0 || !is_up || !e->has_no_memory);
 	e->sent += rc == 0 && is_up ? len : 0;
 	e->is_over |= rc != 0;
 	gc_buf_deinit(&plain);
