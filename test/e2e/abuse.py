@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """make abuse: all attacks of the hostile peer, one after another, with the limits as they are meant (strict), and
-a table of what was measured. abuse.py [ATTACK...]; GC_E2E_SLOW=N multiplies the limits."""
+a table of what was measured. abuse.py [--tls 1.2|1.3] [ATTACK...]; GC_E2E_SLOW=N multiplies the limits."""
+import argparse
 import os
 import platform
 import subprocess
@@ -20,10 +21,10 @@ HEAD = ("attack", "times", "s", "calls", "p50 ms", "p99 ms", "max ms", "control 
 AT_LEAST_S = 2.0  # short attacks are repeated, so that a p99 is one
 
 
-def attacks():
+def attacks(tls):
     path = os.path.join(BUILDDIR, "test", "support", "hostile")
     text = subprocess.run([path, "--list"], capture_output=True, text=True, check=True).stdout
-    return [line.split()[1] for line in text.splitlines()]
+    return [name for group, name, *_ in map(str.split, text.splitlines()) if tls or group != "tls"]
 
 
 def row(r):
@@ -41,17 +42,20 @@ def show(cells):
 
 
 def main():
-    names = sys.argv[1:] or attacks()
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--tls", choices=("", "1.2", "1.3"), default="", help="all of it over TLS, and the attacks on TLS itself")
+    parser.add_argument("attacks", nargs="*")
+    args = parser.parse_args()
     world, begin = TestWorld("abuse"), time.monotonic()
     failed = True
     try:
-        siege = abuse.Siege(world)
-        print(f"{platform.machine()}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}; limits: p99 of calls "
+        siege = abuse.Siege(world, tls=args.tls)
+        print(f"{f'TLS {args.tls}' if args.tls else 'TCP'}; {platform.machine()}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}; limits: p99 of calls "
               f"{abuse.CALL_P99_MS} ms, join {abuse.JOIN_MS} ms, turn {abuse.TURN_MS} ms, memory +{abuse.MEMORY_MB} MB"
               f"{'' if abuse.SLOW == 1 else f', times {abuse.SLOW:g}'}\n")
         show(HEAD)
         show("---" for _ in HEAD)
-        for name in names:
+        for name in args.attacks or attacks(args.tls):
             show(row(siege.attack(name, at_least_s=AT_LEAST_S)))
         failed = report(siege, time.monotonic() - begin)
     except Exception:

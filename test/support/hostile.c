@@ -12,8 +12,8 @@
  *
  *   --cookie-file F   lets the good node prove itself to the end; without it it gets as far as the
  * challenge
- *   --other NODE      for impostor, claimer, usurper: a node that the target knows, or one that is about to
- * join
+ *   --other NODE      for impostor, claimer, usurper: a node that the target knows, or one that is
+ * about to join
  *   --as NODE         for dialled (default mallory@127.0.0.1), with --epmd-port P
  *   --cut-ms MS       a stranger must be cut within that time (default 8000)
  *   --probe-ms MS     a good node must get in within that time, in a crowd and after each attack
@@ -24,10 +24,13 @@
  *   --calls N         calls of the attack calls (default 1000000)
  *   --big-mb N        size of big_message (default 300)
  *   --seed N          for what is random (default: random, printed on failure)
+ *   --tls 1.2|1.3     all goes over TLS of that version, where there is OpenSSL
+ *   --tls-cert FILE   PEM: a certificate that the target takes, then its key
+ *   --tls-ca FILE     PEM: who vouches for the target
  *
  * Exit: 0 the target behaved in all; 1 it did not; 2 usage; 3 nobody there at the start.
  * Attackers come from 127.0.66.x towards a loopback target, the good node from 127.0.0.1. */
-#include "hostile.h"
+#include "hostile_tls.h"
 
 #include <getopt.h>
 #include <netdb.h>
@@ -212,6 +215,20 @@ static void set_option(struct hostile *h, int c)
 	case 's':
 		h->seed = number("--seed");
 		break;
+	case 'T':
+		h->tls.is_on = true;
+		h->tls.version = strcmp(optarg, "1.2") == 0   ? 12
+				 : strcmp(optarg, "1.3") == 0 ? 13
+							      : 0;
+		if (h->tls.version == 0)
+			usage("--tls", optarg);
+		break;
+	case 'C':
+		h->tls.cert = optarg;
+		break;
+	case 'A':
+		h->tls.ca = optarg;
+		break;
 	case 'l':
 		list();
 	default:
@@ -222,11 +239,15 @@ static void set_option(struct hostile *h, int c)
 static void parse_options(struct hostile *h, int argc, char **argv)
 {
 	static const struct option longs[] = {
-	    {"target", 1, NULL, 't'}, {"target-name", 1, NULL, 'n'}, {"cookie-file", 1, NULL, 'c'},
-	    {"other", 1, NULL, 'o'},  {"as", 1, NULL, 'a'},	     {"epmd-port", 1, NULL, 'e'},
-	    {"cut-ms", 1, NULL, 'u'}, {"probe-ms", 1, NULL, 'p'},    {"dial-ms", 1, NULL, 'd'},
-	    {"crowd", 1, NULL, 'w'},  {"calls", 1, NULL, 'k'},	     {"big-mb", 1, NULL, 'b'},
-	    {"seed", 1, NULL, 's'},   {"list", 0, NULL, 'l'},	     {NULL, 0, NULL, 0}};
+	    {"target", 1, NULL, 't'},	   {"target-name", 1, NULL, 'n'},
+	    {"cookie-file", 1, NULL, 'c'}, {"other", 1, NULL, 'o'},
+	    {"as", 1, NULL, 'a'},	   {"epmd-port", 1, NULL, 'e'},
+	    {"cut-ms", 1, NULL, 'u'},	   {"probe-ms", 1, NULL, 'p'},
+	    {"dial-ms", 1, NULL, 'd'},	   {"crowd", 1, NULL, 'w'},
+	    {"calls", 1, NULL, 'k'},	   {"big-mb", 1, NULL, 'b'},
+	    {"seed", 1, NULL, 's'},	   {"list", 0, NULL, 'l'},
+	    {"tls", 1, NULL, 'T'},	   {"tls-cert", 1, NULL, 'C'},
+	    {"tls-ca", 1, NULL, 'A'},	   {NULL, 0, NULL, 0}};
 	int c;
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1)
 		set_option(h, c);
@@ -271,6 +292,8 @@ int main(int argc, char **argv)
 	h.as = HOSTILE_NAME;
 	h.epmd_fd = h.listen_fd = -1;
 	parse_options(&h, argc, argv);
+	if (!tls_setup(&h))
+		return 2;
 	if (getrlimit(RLIMIT_NOFILE, &r) == 0) {
 		r.rlim_cur = r.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &r);
@@ -286,5 +309,6 @@ int main(int argc, char **argv)
 		close(h.listen_fd);
 	if (h.epmd_fd >= 0)
 		close(h.epmd_fd);
+	tls_teardown(&h);
 	return is_good ? 0 : 1;
 }

@@ -2,6 +2,7 @@
  *
  *   hostile.c           options, the table of attacks, the good probe after each
  *   hostile_peer.c      one connection to the target, or from it
+ *   hostile_tls.c       TLS under it, where there is OpenSSL (hostile_tls.h)
  *   hostile_frame.c     frames and terms to be sent, right and wrong ones
  *   hostile_stranger.c  attacks that need no cookie       hostile_crowd.c  the same, many at once
  *   hostile_member.c    attacks by a node that has it: single frames
@@ -16,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 
 #define HOSTILE_NAME "mallory@127.0.0.1"
 #define HOSTILE_CREATION 4711
@@ -70,6 +72,17 @@
 	X(dialled_ack, "a wrong acknowledgement: must be cut")                                     \
 	X(dialled_eager, "frames in one piece with the acknowledgement: link lives")
 
+#define HOSTILE_BAD_CERTS 8
+
+/* What --tls and its companions say; the contexts are hostile_tls.c's. */
+struct hostile_tls {
+	bool is_on;
+	int version; /* 12 or 13 */
+	const char *cert, *ca, *bad[HOSTILE_BAD_CERTS];
+	size_t n_bad;
+	struct ssl_ctx_st *client, *server;
+};
+
 struct hostile {
 	struct sockaddr_storage target;
 	socklen_t target_len;
@@ -79,11 +92,15 @@ struct hostile {
 	uint32_t cut_ms, probe_ms, calls, crowd, big_mb, dial_ms;
 	uint64_t seed;
 	int epmd_fd, listen_fd; /* for the target's dials; -1: not yet */
+	struct hostile_tls tls;
 	char note[256];
 };
 
+struct peer_tls;
 struct peer {
-	int fd; /* -1: closed */
+	int fd;		      /* -1: closed */
+	struct peer_tls *tls; /* NULL: plain TCP */
+	bool has_ended;	      /* the other side has closed; all that came before has been read */
 	char name[WIRE_NAME_MAX + 1];
 	size_t in_len;
 	uint8_t *in;
@@ -99,13 +116,28 @@ uint32_t hostile_random(struct hostile *h); /* reproducible by --seed */
 /* A good node comes in and pings (without a cookie: it gets as far as the challenge). ms or -1. */
 int hostile_probe(struct hostile *h);
 
-/* hostile_peer.c. Nothing blocks beyond its deadline; false: closed, or the deadline is over. */
+/* hostile_peer.c. Nothing blocks beyond its deadline; false: closed, or the deadline is over.
+ * With --tls a peer is open once its TLS handshake is done, and all that follows goes through TLS.
+ */
 bool peer_open(struct hostile *h, struct peer *p);
 /* from: the last byte of an address of ours, 127.0.66.from (only towards a loopback target). */
 bool peer_open_from(struct hostile *h, struct peer *p, uint32_t from);
+/* TCP only, whatever --tls says. */
+bool peer_open_raw(struct hostile *h, struct peer *p, uint32_t from);
+/* True once events (or an end) are there. */
+bool peer_await(int fd, short events, uint64_t due_ms);
 void peer_close(struct peer *p);
 void peer_reset(struct peer *p); /* by RST */
 bool peer_send(struct peer *p, const void *data, size_t len);
+/* Handshake messages with their 2 bytes of length, or the beginning of one: over TLS they have 4.
+ */
+bool peer_say(struct peer *p, const void *data, size_t len);
+unsigned peer_header(const struct peer *p); /* 2 or 4 */
+/* As send() and recv() on a descriptor that never blocks; what was sent may still be on its way
+ * out. */
+ssize_t peer_send_now(struct peer *p, const void *data, size_t len);
+ssize_t peer_read_now(struct peer *p, void *out, size_t len);
+bool peer_is_sending(const struct peer *p);
 /* Bytes that went out before the other side stopped taking them for within_ms, or closed. */
 size_t peer_send_some(struct peer *p, const void *data, size_t len, uint32_t within_ms);
 /* Reads and forgets until the other side closes. */

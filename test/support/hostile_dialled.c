@@ -29,7 +29,7 @@ bool attack_dialled_drip(struct hostile *h)
 	if (!peer_accept(h, &p, &theirs))
 		return false;
 	uint64_t due = now_ms() + h->cut_ms;
-	bool is_cut = !peer_send(&p, byte, sizeof byte); /* a status of 65280 bytes */
+	bool is_cut = !peer_say(&p, byte, sizeof byte); /* a status of 65280 bytes */
 	while (!is_cut && now_ms() < due)
 		is_cut = peer_is_cut(&p, 50) || !peer_send(&p, "s", 1);
 	peer_close(&p);
@@ -52,7 +52,7 @@ bool attack_dialled_status(struct hostile *h)
 	for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
 		if (!peer_accept(h, &p, &theirs))
 			return false;
-		peer_send(&p, statuses[i].bytes, statuses[i].len);
+		peer_say(&p, statuses[i].bytes, statuses[i].len);
 		if (!is_cut_after(h, &p, statuses[i].what))
 			return false;
 	}
@@ -67,8 +67,8 @@ static size_t challenge(struct hostile *h, struct peer *p, const char *name, uin
 	struct wire_name ours = {.flags = WIRE_FLAGS_VISIBLE, .creation = HOSTILE_CREATION};
 	ours.challenge = value;
 	snprintf(ours.name, sizeof ours.name, "%s", name);
-	peer_send(p, buf, wire_put_status(buf, "ok"));
-	peer_send(p, buf, wire_put_challenge(buf, &ours));
+	peer_say(p, buf, wire_put_status(buf, "ok"));
+	peer_say(p, buf, wire_put_challenge(buf, &ours));
 	return peer_message(p, reply, WIRE_MAX, h->cut_ms);
 }
 
@@ -125,7 +125,7 @@ bool attack_dialled_ack(struct hostile *h)
 		peer_close(&p);
 		return hostile_note(h, "no reply to a right challenge");
 	}
-	peer_send(&p, buf, wire_put_ack(buf, digest));
+	peer_say(&p, buf, wire_put_ack(buf, digest));
 	return is_cut_after(h, &p, "a wrong acknowledgement");
 }
 
@@ -146,6 +146,7 @@ bool attack_dialled_eager(struct hostile *h)
 	if (is_good) {
 		wire_digest(h->cookie, asked, digest);
 		ack_len = wire_put_ack(buf, digest);
+		frame_bytes(&f, "\0", peer_header(&p) - 2);
 		frame_bytes(&f, buf, ack_len);
 		struct frame ping = {0};
 		frame_ping(&ping, h->as, 1);

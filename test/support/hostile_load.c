@@ -159,28 +159,22 @@ struct stream { /* many equal frames out, answers in */
 	bool has_more; /* answers that have been read from the socket already */
 };
 
-/* Unlike peer_is_cut it leaves what has come. */
-static bool has_ended(const struct peer *p)
-{
-	char byte;
-	ssize_t n = recv(p->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
-}
-
 /* Sends and reads what goes; false: the link has ended. */
 static bool pump(struct peer *p, struct stream *s)
 {
-	struct pollfd f = {.fd = p->fd, .events = (short)(POLLIN | (s->batches > 0 ? POLLOUT : 0))};
+	bool wants_out = s->batches > 0 || peer_is_sending(p);
+	struct pollfd f = {.fd = p->fd, .events = (short)(POLLIN | (wants_out ? POLLOUT : 0))};
 	if (poll(&f, 1, s->has_more ? 0 : 1000) < 0)
 		return errno == EINTR;
-	if ((f.revents & POLLOUT) != 0 && s->batches > 0) {
-		ssize_t n = send(p->fd, s->batch + s->at, s->batch_len - s->at, MSG_NOSIGNAL);
+	if ((f.revents & POLLOUT) != 0) {
+		size_t len = s->batches > 0 ? s->batch_len - s->at : 0;
+		ssize_t n = peer_send_now(p, s->batch + s->at, len);
 		if (n < 0 && errno != EAGAIN)
 			return false;
 		s->at += n > 0 ? (size_t)n : 0;
 		if (s->at == s->batch_len) {
 			s->at = 0;
-			s->batches--;
+			s->batches -= s->batches > 0;
 		}
 	}
 	size_t len;
@@ -188,7 +182,7 @@ static bool pump(struct peer *p, struct stream *s)
 	s->has_more = false;
 	for (int i = 0; i < 1000 && can_read; i++)
 		if (peer_frame(p, &len, 0) == NULL)
-			return !has_ended(p);
+			return !p->has_ended;
 	s->has_more = can_read;
 	return (f.revents & (POLLERR | POLLHUP)) == 0;
 }
@@ -284,7 +278,7 @@ static bool ask_again(struct hostile *h, struct peer *p, const char *answer)
 		return hostile_note(h, "the second connection got no status");
 	if (strcmp(status, "alive") != 0)
 		return hostile_note(h, "the second connection got \"%s\", not \"alive\"", status);
-	return peer_send(p, buf, wire_put_status(buf, answer));
+	return peer_say(p, buf, wire_put_status(buf, answer));
 }
 
 static bool replace(struct hostile *h, struct peer *old, struct peer *next)
@@ -340,7 +334,7 @@ bool attack_hijack(struct hostile *h)
 	bool is_good = ask_again(h, &thief, "true") &&
 		       (peer_message(&thief, buf, sizeof buf, h->cut_ms) > 0 ||
 			hostile_note(h, "no challenge for the second connection"));
-	is_good = is_good && peer_send(&thief, buf, wire_put_reply(buf, 1, digest)) &&
+	is_good = is_good && peer_say(&thief, buf, wire_put_reply(buf, 1, digest)) &&
 		  (peer_message(&thief, buf, sizeof buf, h->cut_ms) == 0 ||
 		   hostile_note(h, "a wrong digest was answered with '%c'", buf[0])) &&
 		  (peer_is_cut(&thief, h->cut_ms) || hostile_note(h, "a wrong digest: not cut")) &&

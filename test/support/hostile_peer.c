@@ -1,5 +1,5 @@
 /* One connection of the hostile peer: descriptors that never block, waits that end. */
-#include "hostile.h"
+#include "hostile_tls.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -21,8 +21,7 @@ uint64_t now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-/* True once events (or an end) are there. */
-static bool await(int fd, short events, uint64_t due_ms)
+bool peer_await(int fd, short events, uint64_t due_ms)
 {
 	struct pollfd f = {.fd = fd, .events = events};
 	for (;;) {
@@ -59,7 +58,7 @@ static void start_peer(struct peer *p, int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 }
 
-bool peer_open_from(struct hostile *h, struct peer *p, uint32_t from)
+bool peer_open_raw(struct hostile *h, struct peer *p, uint32_t from)
 {
 	int err = 0,
 	    fd = socket(h->target.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -69,13 +68,27 @@ bool peer_open_from(struct hostile *h, struct peer *p, uint32_t from)
 		return false;
 	if ((from == 0 || !is_loopback(h) || bind_from(fd, from)) &&
 	    (connect(fd, (const struct sockaddr *)&h->target, h->target_len) == 0 ||
-	     (errno == EINPROGRESS && await(fd, POLLOUT, now_ms() + STEP_MS) &&
+	     (errno == EINPROGRESS && peer_await(fd, POLLOUT, now_ms() + STEP_MS) &&
 	      getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) == 0 && err == 0))) {
 		start_peer(p, fd);
 		return true;
 	}
 	close(fd);
 	return false;
+}
+
+/* Over TLS, if there is TLS. */
+static bool secure(struct hostile *h, struct peer *p, bool is_server)
+{
+	if (!h->tls.is_on || (tls_start(h, p, is_server) && tls_shake(p, STEP_MS)))
+		return true;
+	peer_close(p);
+	return false;
+}
+
+bool peer_open_from(struct hostile *h, struct peer *p, uint32_t from)
+{
+	return peer_open_raw(h, p, from) && secure(h, p, false);
 }
 
 bool peer_open(struct hostile *h, struct peer *p)
@@ -87,6 +100,7 @@ void peer_close(struct peer *p)
 {
 	if (p->fd >= 0)
 		close(p->fd);
+	tls_free(p);
 	free(p->in);
 	p->fd = -1;
 	p->in = NULL;
@@ -100,16 +114,34 @@ void peer_reset(struct peer *p)
 	peer_close(p);
 }
 
+ssize_t peer_send_now(struct peer *p, const void *data, size_t len)
+{
+	return p->tls ? tls_send_now(p, data, len) : send(p->fd, data, len, MSG_NOSIGNAL);
+}
+
+ssize_t peer_read_now(struct peer *p, void *out, size_t len)
+{
+	ssize_t n = p->tls ? tls_read_now(p, out, len) : recv(p->fd, out, len, 0);
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		p->has_ended = true;
+	return n;
+}
+
+bool peer_is_sending(const struct peer *p)
+{
+	return p->tls != NULL && tls_is_sending(p);
+}
+
 size_t peer_send_some(struct peer *p, const void *data, size_t len, uint32_t within_ms)
 {
 	size_t sent = 0;
-	while (sent < len) {
-		ssize_t n = send(p->fd, (const uint8_t *)data + sent, len - sent, MSG_NOSIGNAL);
-		if (n > 0)
+	while (sent < len || peer_is_sending(p)) {
+		ssize_t n = peer_send_now(p, (const uint8_t *)data + sent, len - sent);
+		if (n >= 0)
 			sent += (size_t)n;
 		else if (errno != EAGAIN && errno != EINTR)
 			break;
-		else if (!await(p->fd, POLLOUT, now_ms() + within_ms))
+		else if (!peer_await(p->fd, POLLOUT, now_ms() + within_ms))
 			break;
 	}
 	return sent;
@@ -120,17 +152,34 @@ bool peer_send(struct peer *p, const void *data, size_t len)
 	return peer_send_some(p, data, len, STEP_MS) == len;
 }
 
+unsigned peer_header(const struct peer *p)
+{
+	return p->tls ? 4 : 2;
+}
+
+bool peer_say(struct peer *p, const void *data, size_t len)
+{
+	struct frame f = {0};
+	if (len == 0)
+		return true;
+	frame_bytes(&f, "\0", peer_header(p) - 2);
+	frame_bytes(&f, data, len);
+	bool is_sent = peer_send(p, f.p, f.len);
+	frame_free(&f);
+	return is_sent;
+}
+
 bool peer_is_cut(struct peer *p, uint32_t within_ms)
 {
 	uint64_t due = now_ms() + within_ms;
 	uint8_t waste[4096];
-	while (await(p->fd, POLLIN, due)) {
-		ssize_t n = recv(p->fd, waste, sizeof waste, 0);
-		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+	do {
+		ssize_t n;
+		while ((n = peer_read_now(p, waste, sizeof waste)) > 0 && now_ms() < due)
+			;
+		if (p->has_ended)
 			return true;
-		if (now_ms() >= due)
-			return false;
-	}
+	} while (now_ms() < due && peer_await(p->fd, POLLIN, due));
 	return false;
 }
 
@@ -138,12 +187,10 @@ bool peer_is_cut(struct peer *p, uint32_t within_ms)
 static bool fill(struct peer *p, size_t want, uint64_t due_ms)
 {
 	while (p->in_len < want) {
-		ssize_t n = recv(p->fd, p->in + p->in_len, IN_MAX - p->in_len, 0);
+		ssize_t n = peer_read_now(p, p->in + p->in_len, IN_MAX - p->in_len);
 		if (n > 0)
 			p->in_len += (size_t)n;
-		else if (n == 0 || (errno != EAGAIN && errno != EINTR))
-			return false;
-		else if (!await(p->fd, POLLIN, due_ms))
+		else if (p->has_ended || !peer_await(p->fd, POLLIN, due_ms))
 			return false;
 	}
 	return true;
@@ -158,13 +205,14 @@ static void used(struct peer *p, size_t len)
 size_t peer_message(struct peer *p, uint8_t *out, size_t max, uint32_t within_ms)
 {
 	uint64_t due = now_ms() + within_ms;
-	if (!fill(p, 2, due))
+	unsigned header = peer_header(p);
+	if (!fill(p, header, due))
 		return 0;
-	size_t len = wire_get16(p->in);
-	if (len > max || !fill(p, 2 + len, due))
+	size_t len = header == 2 ? wire_get16(p->in) : wire_get32(p->in);
+	if (len > max || !fill(p, header + len, due))
 		return 0;
-	memcpy(out, p->in + 2, len);
-	used(p, 2 + len);
+	memcpy(out, p->in + header, len);
+	used(p, header + len);
 	return len;
 }
 
@@ -211,7 +259,7 @@ bool peer_say_name(struct peer *p, const char *name, uint64_t flags, char *statu
 	status_r[0] = 0;
 	snprintf(n.name, sizeof n.name, "%s", name);
 	snprintf(p->name, sizeof p->name, "%s", name);
-	if (!peer_send(p, buf, wire_put_name(buf, &n)))
+	if (!peer_say(p, buf, wire_put_name(buf, &n)))
 		return false;
 	size_t len = peer_message(p, buf, 63, STEP_MS);
 	if (len < 1 || buf[0] != 's')
@@ -230,7 +278,7 @@ bool peer_finish(struct hostile *h, struct peer *p)
 	if (!wire_get_challenge(buf, len, &theirs))
 		return false;
 	wire_digest(h->cookie, theirs.challenge, digest);
-	if (!peer_send(p, buf, wire_put_reply(buf, challenge, digest)))
+	if (!peer_say(p, buf, wire_put_reply(buf, challenge, digest)))
 		return false;
 	len = peer_message(p, buf, sizeof buf, STEP_MS);
 	return wire_check_ack(buf, len, h->cookie, challenge);
@@ -244,7 +292,7 @@ bool peer_join(struct hostile *h, struct peer *p, const char *name)
 	bool is_in = peer_say_name(p, name, WIRE_FLAGS_HIDDEN, status);
 	if (is_in && strcmp(status, "alive") == 0) {
 		uint8_t buf[WIRE_MAX];
-		is_in = peer_send(p, buf, wire_put_status(buf, "true"));
+		is_in = peer_say(p, buf, wire_put_status(buf, "true"));
 	} else if (is_in && strncmp(status, "ok", 2) != 0) {
 		is_in = false;
 	}
@@ -322,7 +370,7 @@ static bool listen_and_register(struct hostile *h)
 	size_t n = wire_put_alive2_req(buf, alive, port);
 	return connect(h->epmd_fd, (struct sockaddr *)&in, len) == 0 &&
 	       send(h->epmd_fd, buf, n, MSG_NOSIGNAL) == (ssize_t)n &&
-	       await(h->epmd_fd, POLLIN, now_ms() + STEP_MS) &&
+	       peer_await(h->epmd_fd, POLLIN, now_ms() + STEP_MS) &&
 	       recv(h->epmd_fd, buf, sizeof buf, 0) >= 4 && buf[1] == 0;
 }
 
@@ -330,12 +378,14 @@ bool peer_accept(struct hostile *h, struct peer *p, struct wire_name *theirs_r)
 {
 	uint8_t buf[WIRE_MAX];
 	*p = (struct peer){.fd = -1};
-	if (!listen_and_register(h) || !await(h->listen_fd, POLLIN, now_ms() + h->dial_ms))
+	if (!listen_and_register(h) || !peer_await(h->listen_fd, POLLIN, now_ms() + h->dial_ms))
 		return hostile_note(h, "the target does not dial %s", h->as);
 	int fd = accept4(h->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0)
 		return hostile_note(h, "accept: %s", strerror(errno));
 	start_peer(p, fd);
+	if (!secure(h, p, true))
+		return hostile_note(h, "the target dialled, and TLS came to nothing");
 	snprintf(p->name, sizeof p->name, "%s", h->as);
 	size_t len = peer_message(p, buf, sizeof buf, STEP_MS);
 	if (wire_get_name(buf, len, theirs_r))

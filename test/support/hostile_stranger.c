@@ -15,14 +15,17 @@ static bool cannot_connect(struct hostile *h)
 	return hostile_note(h, "the target takes no connection");
 }
 
-/* Sends that, then waits for the end. */
-static bool send_and_be_cut(struct hostile *h, const void *data, size_t len, const char *what)
+/* Sends that, as words of a handshake (peer_say) or as they are (peer_send), then waits for the
+ * end. */
+static bool send_and_be_cut(struct hostile *h,
+			    bool (*send)(struct peer *p, const void *data, size_t len),
+			    const void *data, size_t len, const char *what)
 {
 	struct peer p;
 	uint64_t begin = now_ms();
 	if (!peer_open(h, &p))
 		return cannot_connect(h);
-	peer_send(&p, data, len);
+	send(&p, data, len);
 	bool is_cut = peer_is_cut(&p, h->cut_ms);
 	peer_close(&p);
 	uint32_t took = (uint32_t)(now_ms() - begin);
@@ -32,7 +35,7 @@ static bool send_and_be_cut(struct hostile *h, const void *data, size_t len, con
 
 bool attack_silent(struct hostile *h)
 {
-	return send_and_be_cut(h, "", 0, "silent");
+	return send_and_be_cut(h, peer_send, "", 0, "silent");
 }
 
 /* One byte every step_ms for as long as the target takes them; true: cut within --cut-ms and a
@@ -45,6 +48,7 @@ static bool drip(struct hostile *h, const uint8_t *data, size_t len, uint32_t st
 	bool is_cut = false;
 	if (!peer_open(h, &p))
 		return cannot_connect(h);
+	peer_send(&p, "\0", peer_header(&p) - 2);
 	while (!is_cut && now_ms() < due) {
 		/* behind the message come zeros, for ever */
 		static const uint8_t zero;
@@ -85,7 +89,7 @@ bool attack_wrong_tags(struct hostile *h)
 			continue;
 		name[2] = (uint8_t)tag;
 		snprintf(what, sizeof what, "tag %u", tag);
-		if (!send_and_be_cut(h, name, len, what))
+		if (!send_and_be_cut(h, peer_say, name, len, what))
 			return false;
 	}
 	return hostile_note(h, "255 tags, each cut"), true;
@@ -107,7 +111,7 @@ bool attack_lengths(struct hostile *h)
 		} else {
 			wire_put32(data, v);
 		}
-		if (!send_and_be_cut(h, data, len, what))
+		if (!send_and_be_cut(h, v <= 0xffff ? peer_say : peer_send, data, len, what))
 			return false;
 	}
 	return hostile_note(h, "%zu lengths, each cut", sizeof lengths / sizeof *lengths), true;
@@ -127,7 +131,7 @@ bool attack_half_close(struct hostile *h)
 		struct peer p;
 		if (!peer_open(h, &p))
 			return cannot_connect(h);
-		peer_send(&p, name, part_of_name(name, part));
+		peer_say(&p, name, part_of_name(name, part));
 		shutdown(p.fd, SHUT_WR);
 		bool is_cut = peer_is_cut(&p, h->cut_ms);
 		peer_close(&p);
@@ -144,7 +148,7 @@ bool attack_reset(struct hostile *h)
 		struct peer p;
 		if (!peer_open(h, &p))
 			return cannot_connect(h);
-		peer_send(&p, name, part_of_name(name, i % 3));
+		peer_say(&p, name, part_of_name(name, i % 3));
 		peer_reset(&p);
 	}
 	return hostile_note(h, "300 resets"), true;
@@ -159,7 +163,7 @@ static bool is_turned_away(struct hostile *h, const uint8_t *message, size_t len
 	uint8_t buf[WIRE_MAX];
 	if (!peer_open(h, &p))
 		return cannot_connect(h);
-	peer_send(&p, message, len);
+	peer_say(&p, message, len);
 	size_t n = peer_message(&p, buf, sizeof buf, h->cut_ms);
 	bool is_let_in = n >= 3 && (memcmp(buf, "sok", 3) == 0 || wire_is_status(buf, n, "alive"));
 	bool is_cut = !is_let_in && peer_is_cut(&p, h->cut_ms);
@@ -246,7 +250,7 @@ static bool fails_to_prove(struct hostile *h, struct peer *p)
 		return hostile_note(h, "no challenge came");
 	for (unsigned i = 0; i < 4; i++)
 		wire_put32(digest + 4 * i, hostile_random(h));
-	peer_send(p, buf, wire_put_reply(buf, ours, digest));
+	peer_say(p, buf, wire_put_reply(buf, ours, digest));
 	if (peer_message(p, buf, sizeof buf, h->cut_ms) != 0)
 		return hostile_note(h, "a wrong digest was answered with '%c'", buf[0]);
 	return peer_is_cut(p, h->cut_ms) || hostile_note(h, "a wrong digest: not cut");
@@ -276,12 +280,13 @@ bool attack_early_frames(struct hostile *h)
 	static const uint8_t tick[4];
 	size_t len = put_name(name, HOSTILE_NAME, WIRE_FLAGS_HIDDEN);
 	frame_ping(&f, HOSTILE_NAME, 1);
-	bool is_good = send_and_be_cut(h, tick, sizeof tick, "a tick") &&
-		       send_and_be_cut(h, f.p, f.len, "a frame");
+	bool is_good = send_and_be_cut(h, peer_send, tick, sizeof tick, "a tick") &&
+		       send_and_be_cut(h, peer_send, f.p, f.len, "a frame");
 	struct frame both = {0};
 	frame_bytes(&both, name, len);
 	frame_bytes(&both, f.p, f.len);
-	is_good = is_good && send_and_be_cut(h, both.p, both.len, "a frame behind the name");
+	is_good =
+	    is_good && send_and_be_cut(h, peer_say, both.p, both.len, "a frame behind the name");
 	frame_free(&both);
 	frame_free(&f);
 	return is_good;
@@ -297,7 +302,7 @@ bool attack_impostor(struct hostile *h)
 	bool is_good = peer_say_name(&p, h->other, WIRE_FLAGS_HIDDEN, status);
 	snprintf(seen, sizeof seen, "%s", status);
 	if (is_good && strcmp(status, "alive") == 0)
-		is_good = peer_send(&p, buf, wire_put_status(buf, "true"));
+		is_good = peer_say(&p, buf, wire_put_status(buf, "true"));
 	if (is_good && (strcmp(status, "alive") == 0 || strncmp(status, "ok", 2) == 0))
 		is_good = fails_to_prove(h, &p);
 	else
@@ -384,10 +389,10 @@ bool attack_mutated(struct hostile *h)
 		size_t len = put_name(buf, HOSTILE_NAME, WIRE_FLAGS_HIDDEN);
 		if (i % 2 == 0)
 			flip(h, buf, len);
-		peer_send(&p, buf, len);
+		peer_say(&p, buf, len);
 		len = wire_put_reply(buf, hostile_random(h), digest);
 		flip(h, buf, len);
-		peer_send(&p, buf, len);
+		peer_say(&p, buf, len);
 		shutdown(p.fd, SHUT_WR);
 		bool has_ack = false;
 		while ((len = peer_message(&p, buf, sizeof buf, h->cut_ms)) > 0)

@@ -10,6 +10,7 @@ import os
 import re
 import time
 
+from .ca import Ca, dist_args, optfile
 from .daemon import GenCluster, atoms, program
 from .erl import Erl
 from .etf import Atom
@@ -17,7 +18,8 @@ from .loop import SLOW, Failed, Skip
 from .proc import Proc, status_kb
 from .world import BUILDDIR
 
-MALLORY = "mallory@127.0.0.1"
+HERE = "127.0.0.1"
+MALLORY = f"mallory@{HERE}"
 STRICT = os.environ.get("GC_ABUSE_STRICT") == "1"
 # The limits, and what each is of.
 CALL_P99_MS, JOIN_MS, TURN_MS = 5, 200, 50
@@ -73,17 +75,55 @@ class Result:
         return not self.complaints
 
 
+class Armour:
+    """TLS of one version for all of a siege, the hostile peer included: it has a certificate that is as good as any."""
+
+    def __init__(self, world, version):
+        self.world, self.version, self.ca = world, version, Ca(world)
+        mallory = self.ca.issue("mallory", HERE)
+        self.hostile = ["--tls", version, "--tls-ca", self.ca.cacert, "--tls-cert", self.with_key(mallory)]
+
+    def with_key(self, cert):
+        texts = []
+        for path in (cert.cert, cert.key):
+            with open(path, encoding="utf8") as f:
+                texts.append(f.read())
+        return self.world.write(f"{cert.name}-both.pem", "".join(texts), 0o600)
+
+    def optfile(self, name):
+        return optfile(self.world, self.ca.issue(name, HERE), self.version, name)
+
+    def erl(self, name):
+        return {"args": dist_args(self.optfile(name))}
+
+    def gc(self):
+        return {"tls": f'[{{optfile, "{self.optfile("gc")}"}}]'}
+
+
+class Naked:
+    hostile = ()
+
+    def erl(self, _name):
+        return {}
+
+    def gc(self):
+        return {}
+
+
 class Siege:
-    def __init__(self, world, **options):
+    def __init__(self, world, tls=None, **options):
+        """tls: "1.2" or "1.3"."""
         path = os.path.join(BUILDDIR, "test", "support", "hostile")
         if not os.path.exists(path):
             raise Skip(f"{path} is not built")
         self.world, self.hostile, self.is_sanitized = world, path, is_sanitized()
-        nodes = [Erl(world, name, start=False).start() for name in ("owner", "caller", "joiner", "control")]
+        self.armour = Armour(world, tls) if tls else Naked()
+        nodes = [Erl(world, name, start=False, **self.armour.erl(name)).start()
+                 for name in ("owner", "caller", "joiner", "control")]
         self.owner, self.caller, self.joiner, self.control = [node.ready() for node in nodes]
         self.gc = GenCluster(world, self.owner, discovery=f"{{static, {atoms([MALLORY, self.control])}}}",
                              reconnect="#{min_ms => 50, max_ms => 300}", connect_timeout_ms=4000, log_level="info",
-                             **options)
+                             **{**self.armour.gc(), **options})
         self.owner.expect_nodes(self.control)
         try:
             self.state()
@@ -131,7 +171,7 @@ class Siege:
         """Runs one attack of the hostile peer, again and again for at least that long; gives its Result."""
         argv = MILD + [self.hostile, "--target", f"127.0.0.1:{self.port}", "--target-name",
                 str(self.gc.cnode), "--cookie-file", self.cookie_file, "--epmd-port", str(self.world.epmd_port),
-                "--as", MALLORY, "--other", str(self.owner.name)]
+                "--as", MALLORY, "--other", str(self.owner.name), *self.armour.hostile]
         settings = {**OPTIONS, **{f"--{k.replace('_', '-')}": v for k, v in options.items()}}
         for key, value in settings.items():
             argv += [key, str(value)]
