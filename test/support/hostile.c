@@ -7,8 +7,8 @@
  *   hostile --list
  *
  * Groups: strangers (no cookie needed), members (--cookie-file), dialled (the target must dial
- * --as, which is registered with the EPMD of --epmd-port), all. A line for each: "ok NAME: what was
- * seen" or "FAILED NAME: ...".
+ * --as, which is registered with the EPMD of --epmd-port), tls (--tls and --tls-cert), all. A line
+ * for each: "ok NAME: what was seen" or "FAILED NAME: ...".
  *
  *   --cookie-file F   lets the good node prove itself to the end; without it it gets as far as the
  * challenge
@@ -27,6 +27,8 @@
  *   --tls 1.2|1.3     all goes over TLS of that version, where there is OpenSSL
  *   --tls-cert FILE   PEM: a certificate that the target takes, then its key
  *   --tls-ca FILE     PEM: who vouches for the target
+ *   --tls-bad FILE    PEM: a certificate that the target must not take, then its key; up to eight
+ * times
  *
  * Exit: 0 the target behaved in all; 1 it did not; 2 usage; 3 nobody there at the start.
  * Attackers come from 127.0.66.x towards a loopback target, the good node from 127.0.0.1. */
@@ -41,7 +43,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum needs { NEEDS_NOTHING, NEEDS_COOKIE, NEEDS_DIAL };
+enum needs { NEEDS_NOTHING, NEEDS_COOKIE, NEEDS_DIAL, NEEDS_TLS, NEEDS_TLS_COOKIE };
 
 static const struct attack {
 	const char *name, *group, *text;
@@ -58,6 +60,14 @@ static const struct attack {
 #define X(name, text) HOSTILE_ROW("dialled", NEEDS_DIAL, name, text)
 	    HOSTILE_DIALLED(X)
 #undef X
+#ifdef HOSTILE_TLS
+#define X(name, text) HOSTILE_ROW("tls", NEEDS_TLS, name, text)
+		HOSTILE_TLS_STRANGERS(X)
+#undef X
+#define X(name, text) HOSTILE_ROW("tls", NEEDS_TLS_COOKIE, name, text)
+		    HOSTILE_TLS_MEMBERS(X)
+#undef X
+#endif
 };
 #define ATTACKS (sizeof attacks / sizeof *attacks)
 
@@ -97,7 +107,10 @@ int hostile_probe(struct hostile *h)
 
 static bool can_run(const struct hostile *h, const struct attack *a)
 {
-	if (a->needs == NEEDS_COOKIE && h->cookie[0] == 0)
+	bool needs_cookie = a->needs == NEEDS_COOKIE || a->needs == NEEDS_TLS_COOKIE;
+	if (a->needs >= NEEDS_TLS && (!h->tls.is_on || h->tls.cert == NULL))
+		fprintf(stderr, "hostile: %s needs --tls and --tls-cert\n", a->name);
+	else if (needs_cookie && h->cookie[0] == 0)
 		fprintf(stderr, "hostile: %s needs --cookie-file\n", a->name);
 	else if (a->needs == NEEDS_DIAL && h->epmd_port == 0)
 		fprintf(stderr, "hostile: %s needs --epmd-port\n", a->name);
@@ -226,6 +239,11 @@ static void set_option(struct hostile *h, int c)
 	case 'C':
 		h->tls.cert = optarg;
 		break;
+	case 'B':
+		if (h->tls.n_bad == HOSTILE_BAD_CERTS)
+			usage("--tls-bad", "too many");
+		h->tls.bad[h->tls.n_bad++] = optarg;
+		break;
 	case 'A':
 		h->tls.ca = optarg;
 		break;
@@ -238,16 +256,25 @@ static void set_option(struct hostile *h, int c)
 
 static void parse_options(struct hostile *h, int argc, char **argv)
 {
-	static const struct option longs[] = {
-	    {"target", 1, NULL, 't'},	   {"target-name", 1, NULL, 'n'},
-	    {"cookie-file", 1, NULL, 'c'}, {"other", 1, NULL, 'o'},
-	    {"as", 1, NULL, 'a'},	   {"epmd-port", 1, NULL, 'e'},
-	    {"cut-ms", 1, NULL, 'u'},	   {"probe-ms", 1, NULL, 'p'},
-	    {"dial-ms", 1, NULL, 'd'},	   {"crowd", 1, NULL, 'w'},
-	    {"calls", 1, NULL, 'k'},	   {"big-mb", 1, NULL, 'b'},
-	    {"seed", 1, NULL, 's'},	   {"list", 0, NULL, 'l'},
-	    {"tls", 1, NULL, 'T'},	   {"tls-cert", 1, NULL, 'C'},
-	    {"tls-ca", 1, NULL, 'A'},	   {NULL, 0, NULL, 0}};
+	static const struct option longs[] = {{"target", 1, NULL, 't'},
+					      {"target-name", 1, NULL, 'n'},
+					      {"cookie-file", 1, NULL, 'c'},
+					      {"other", 1, NULL, 'o'},
+					      {"as", 1, NULL, 'a'},
+					      {"epmd-port", 1, NULL, 'e'},
+					      {"cut-ms", 1, NULL, 'u'},
+					      {"probe-ms", 1, NULL, 'p'},
+					      {"dial-ms", 1, NULL, 'd'},
+					      {"crowd", 1, NULL, 'w'},
+					      {"calls", 1, NULL, 'k'},
+					      {"big-mb", 1, NULL, 'b'},
+					      {"seed", 1, NULL, 's'},
+					      {"list", 0, NULL, 'l'},
+					      {"tls", 1, NULL, 'T'},
+					      {"tls-cert", 1, NULL, 'C'},
+					      {"tls-ca", 1, NULL, 'A'},
+					      {"tls-bad", 1, NULL, 'B'},
+					      {NULL, 0, NULL, 0}};
 	int c;
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1)
 		set_option(h, c);

@@ -8,6 +8,8 @@
  *   hostile_member.c    attacks by a node that has it: single frames
  *   hostile_load.c      the same: too much of everything
  *   hostile_dialled.c   attacks on the target when it dials us
+ *   hostile_tls_*.c     attacks on TLS: before its handshake and in it (early), over what stands
+ * (link), certificates and sessions (cert)
  */
 #ifndef TEST_HOSTILE_H
 #define TEST_HOSTILE_H
@@ -71,6 +73,34 @@
 	X(dialled_reflect, "sends the target's own challenge: must not be answered")               \
 	X(dialled_ack, "a wrong acknowledgement: must be cut")                                     \
 	X(dialled_eager, "frames in one piece with the acknowledgement: link lives")
+
+/* Only with --tls: before its handshake, in it, and over what stands. */
+#define HOSTILE_TLS_STRANGERS(X)                                                                   \
+	X(tls_silent, "connects and begins no TLS: must be cut")                                   \
+	X(tls_plain, "the handshake of plain TCP: must be cut at once, and not answered")          \
+	X(tls_records, "records of all types that claim 0 to 65535 bytes: must be cut")            \
+	X(tls_drip, "a hello in records of one byte: is answered; one too slow: must be cut")      \
+	X(tls_endless, "messages that claim up to 2^24-1 bytes, and come: must be cut")            \
+	X(tls_half, "stops within the handshake, anywhere: must be cut")                           \
+	X(tls_certificates, "no certificate, one of our own, those of --tls-bad: no entry")        \
+	X(tls_chain,                                                                               \
+	  "chains of 100 certificates, of 60 and 100 KB: no entry; with a good one: in")           \
+	X(tls_alerts, "floods of alerts and changes of cipher, before and in it: must be cut")     \
+	X(tls_sessions, "resumes sessions that never were, 200 times: a full handshake, or cut")   \
+	X(tls_crowd_silent, "--crowd at once that begin no TLS; a good node gets in")              \
+	X(tls_crowd_hello, "--crowd at once that say hello, and no more; a good node gets in")     \
+	X(tls_hellos, "hellos as fast as they go, for three seconds; a good node gets in")
+#define HOSTILE_TLS_MEMBERS(X)                                                                     \
+	X(tls_renegotiate, "asks for new keys, over and over: lives, or is cut; never reads: cut") \
+	X(tls_key_updates, "10^4 changes of keys: lives, or is cut; never reads: must be cut")     \
+	X(tls_empty, "10^5 empty records: lives, or is cut")                                       \
+	X(tls_warnings, "10^4 warnings: lives, or is cut")                                         \
+	X(tls_huge, "sealed records of more than 2^14 bytes: must be cut")                         \
+	X(tls_flips, "records with a bit flipped, 200 times: must be cut, not answered")           \
+	X(tls_bye, "says goodbye and goes on: must be cut, not answered")                          \
+	X(tls_torn, "ends or resets in mid record, in mid frame: must be cut, and let in again")   \
+	X(tls_bytes, "a record for each byte: answered; 3*10^5 of them: others are served")        \
+	X(tls_types, "records and messages of all types on a link: lives, or is cut")
 
 #define HOSTILE_BAD_CERTS 8
 
@@ -152,6 +182,8 @@ bool peer_say_name(struct peer *p, const char *name, uint64_t flags, char *statu
 /* From the challenge to the acknowledgement. */
 bool peer_finish(struct hostile *h, struct peer *p);
 bool peer_join(struct hostile *h, struct peer *p, const char *name); /* open and all that */
+/* The same on a connection that is open; closes it if it is not let in. */
+bool peer_enter(struct hostile *h, struct peer *p, const char *name);
 bool peer_ping(struct peer *p, uint32_t within_ms);
 /* A connection of the target to us, which it made because discovery or a person told it of --as. */
 bool peer_accept(struct hostile *h, struct peer *p, struct wire_name *theirs_r);
@@ -187,6 +219,10 @@ void frame_ping(struct frame *f, const char *node, uint32_t ref);
 void frame_template(struct frame *f, const char *node, uint32_t number);
 bool frame_send(struct frame *f, struct peer *p);
 
+/* hostile_crowd.c: --crowd connections at once, each made by open, which may leave it closed. While
+ * they stand a good node must get in, and in the end all must have been cut. */
+bool crowd_run(struct hostile *h, bool (*open)(struct hostile *h, struct peer *p, uint32_t i));
+
 /* After what was sent on a link: does it still answer? A cut link is joined anew. */
 enum fate { FATE_KEPT, FATE_CUT, FATE_MUTE }; /* MUTE: neither, or it does not let us in again */
 enum fate peer_fate(struct hostile *h, struct peer *p);
@@ -195,6 +231,8 @@ enum fate peer_fate(struct hostile *h, struct peer *p);
 HOSTILE_STRANGERS(HOSTILE_DECLARE)
 HOSTILE_MEMBERS(HOSTILE_DECLARE)
 HOSTILE_DIALLED(HOSTILE_DECLARE)
+HOSTILE_TLS_STRANGERS(HOSTILE_DECLARE)
+HOSTILE_TLS_MEMBERS(HOSTILE_DECLARE)
 #undef HOSTILE_DECLARE
 
 #endif

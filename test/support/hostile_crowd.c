@@ -6,18 +6,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool open_crowd(struct hostile *h, struct peer *crowd, bool from_many, bool has_names)
+static bool open_one(struct hostile *h, struct peer *p, uint32_t i)
+{
+	(void)i;
+	return peer_open(h, p);
+}
+
+static bool open_many(struct hostile *h, struct peer *p, uint32_t i)
+{
+	return peer_open_from(h, p, 10 + i % 200);
+}
+
+static bool open_names(struct hostile *h, struct peer *p, uint32_t i)
 {
 	char name[64], status[64];
+	if (!open_many(h, p, i))
+		return false;
+	snprintf(name, sizeof name, "m%u@127.0.0.1", i);
+	peer_say_name(p, name, WIRE_FLAGS_HIDDEN, status);
+	return true;
+}
+
+static bool open_crowd(struct hostile *h, struct peer *crowd,
+		       bool (*open)(struct hostile *h, struct peer *p, uint32_t i))
+{
 	for (uint32_t i = 0; i < h->crowd; i++)
 		crowd[i].fd = -1;
-	for (uint32_t i = 0; i < h->crowd; i++) {
-		if (!peer_open_from(h, &crowd[i], from_many ? 10 + i % 200 : 6))
+	for (uint32_t i = 0; i < h->crowd; i++)
+		if (!open(h, &crowd[i], i))
 			return hostile_note(h, "only %u of %u could connect", i, h->crowd);
-		snprintf(name, sizeof name, "m%u@127.0.0.1", i);
-		if (has_names)
-			peer_say_name(&crowd[i], name, WIRE_FLAGS_HIDDEN, status);
-	}
 	return true;
 }
 
@@ -32,13 +49,13 @@ static bool is_all_cut(struct hostile *h, struct peer *crowd)
 	return left == 0 || hostile_note(h, "%u of %u were not cut", left, h->crowd);
 }
 
-static bool run_crowd(struct hostile *h, bool from_many, bool has_names)
+bool crowd_run(struct hostile *h, bool (*open)(struct hostile *h, struct peer *p, uint32_t i))
 {
 	struct peer *crowd = calloc(h->crowd, sizeof *crowd);
 	uint64_t begin = now_ms();
 	if (crowd == NULL)
 		abort();
-	bool is_good = open_crowd(h, crowd, from_many, has_names);
+	bool is_good = open_crowd(h, crowd, open);
 	uint32_t opened = (uint32_t)(now_ms() - begin);
 	int probe_ms = is_good ? hostile_probe(h) : 0;
 	if (is_good && (probe_ms < 0 || (uint32_t)probe_ms > h->probe_ms))
@@ -57,15 +74,15 @@ static bool run_crowd(struct hostile *h, bool from_many, bool has_names)
 
 bool attack_crowd_one(struct hostile *h)
 {
-	return run_crowd(h, false, false);
+	return crowd_run(h, open_one);
 }
 
 bool attack_crowd_many(struct hostile *h)
 {
-	return run_crowd(h, true, false);
+	return crowd_run(h, open_many);
 }
 
 bool attack_crowd_names(struct hostile *h)
 {
-	return run_crowd(h, true, true);
+	return crowd_run(h, open_names);
 }

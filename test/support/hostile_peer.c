@@ -284,11 +284,9 @@ bool peer_finish(struct hostile *h, struct peer *p)
 	return wire_check_ack(buf, len, h->cookie, challenge);
 }
 
-bool peer_join(struct hostile *h, struct peer *p, const char *name)
+bool peer_enter(struct hostile *h, struct peer *p, const char *name)
 {
 	char status[64];
-	if (!peer_open(h, p))
-		return false;
 	bool is_in = peer_say_name(p, name, WIRE_FLAGS_HIDDEN, status);
 	if (is_in && strcmp(status, "alive") == 0) {
 		uint8_t buf[WIRE_MAX];
@@ -300,6 +298,11 @@ bool peer_join(struct hostile *h, struct peer *p, const char *name)
 		return true;
 	peer_close(p);
 	return false;
+}
+
+bool peer_join(struct hostile *h, struct peer *p, const char *name)
+{
+	return peer_open(h, p) && peer_enter(h, p, name);
 }
 
 bool peer_ping(struct peer *p, uint32_t within_ms)

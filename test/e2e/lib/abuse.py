@@ -81,7 +81,9 @@ class Armour:
     def __init__(self, world, version):
         self.world, self.version, self.ca = world, version, Ca(world)
         mallory = self.ca.issue("mallory", HERE)
-        self.hostile = ["--tls", version, "--tls-ca", self.ca.cacert, "--tls-cert", self.with_key(mallory)]
+        late, strange = self.ca.issue("late", HERE, expired=True), Ca(world, "stranger").issue("strange", HERE)
+        self.hostile = ["--tls", version, "--tls-ca", self.ca.cacert, "--tls-cert", self.with_key(mallory),
+                        "--tls-bad", self.with_key(late), "--tls-bad", self.with_key(strange)]
 
     def with_key(self, cert):
         texts = []
