@@ -8,7 +8,6 @@ enum gc_row_kind {
 	GC_ROW_INT,  /* unsigned, min .. max */
 	GC_ROW_MS,   /* milliseconds, min .. max, perhaps infinity */
 	GC_ROW_REAL, /* min .. max */
-	GC_ROW_BOOL,
 	GC_ROW_ENUM,	/* the index into choices */
 	GC_ROW_TEXT,	/* not empty */
 	GC_ROW_NODE,	/* a node name */

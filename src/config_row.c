@@ -95,16 +95,6 @@ static int set_real(struct gc_setting *s, const struct gc_row *row, const struct
 	return 0;
 }
 
-static int set_bool(struct gc_setting *s, const struct gc_row *row, const struct gc_term *t)
-{
-	bool is_true = gc_term_is_atom(t, "true");
-
-	if (!is_true && !gc_term_is_atom(t, "false"))
-		return gc_setting_refuse(s, t);
-	store(s, row, is_true);
-	return 0;
-}
-
 static int set_enum(struct gc_setting *s, const struct gc_row *row, const struct gc_term *t)
 {
 	const char *text = gc_term_text(t);
@@ -153,8 +143,6 @@ static int set_value(struct gc_setting *s, const struct gc_row *row, const struc
 		return set_int(s, row, t);
 	case GC_ROW_REAL:
 		return set_real(s, row, t);
-	case GC_ROW_BOOL:
-		return set_bool(s, row, t);
 	case GC_ROW_ENUM:
 		return set_enum(s, row, t);
 	case GC_ROW_TEXT:
@@ -280,9 +268,6 @@ void gc_row_put(const struct gc_row *row, const struct gc_config *c, struct gc_b
 	case GC_ROW_REAL:
 		memcpy(&real, (const char *)c + row->at, sizeof(real));
 		gc_etf_put_double(b, real);
-		break;
-	case GC_ROW_BOOL:
-		gc_etf_put_bool(b, fetch(c, row) != 0);
 		break;
 	case GC_ROW_ENUM:
 		gc_etf_put_atom(b, row->choices[fetch(c, row)]);

@@ -156,9 +156,6 @@ void gc_row_describe(const struct gc_row *row, char *text, size_t len)
 		(void)snprintf(text, len, "a number from %" PRIu64 " to %" PRIu64, row->min,
 			       row->max);
 		break;
-	case GC_ROW_BOOL:
-		(void)snprintf(text, len, "true or false");
-		break;
 	case GC_ROW_ENUM:
 		describe_choices(row, text, len);
 		break;
