@@ -1,4 +1,5 @@
 /* External terms: validator, tree, splitter, printer and writer agree with each other. */
+#include "err.h"
 #include "etf.h"
 #include "fuzz.h"
 
@@ -8,7 +9,7 @@ static void look_at_elements(const uint8_t *data, size_t len)
 {
 	struct gc_span spans[8];
 	char name[GC_ATOM_MAX + 1];
-	uint32_t id, serial, creation;
+	uint32_t id, serial, creation, words[3];
 	int64_t v;
 	int n = gc_etf_tuple(data, len, spans, 8);
 
@@ -17,6 +18,7 @@ static void look_at_elements(const uint8_t *data, size_t len)
 		(void)gc_etf_int(spans[i], &v);
 		(void)gc_etf_atom(spans[i], name);
 		(void)gc_etf_pid(spans[i], name, &id, &serial, &creation);
+		(void)gc_etf_ref(spans[i], words);
 	}
 }
 
@@ -34,6 +36,17 @@ static void look_at_tree(const struct gc_term *t, const uint8_t *data, size_t le
 	gc_etf_put_term(&b, t);
 	FUZZ_REQUIRE(b.len == len && memcmp(b.data, data, len) == 0);
 	gc_buf_deinit(&b);
+}
+
+/* With a budget that may be too small it is the same term, or none. */
+static void decode_with_little(const uint8_t *data, size_t len)
+{
+	struct gc_arena *a = gc_arena_create(1 + ((data[len / 2] * 16u) ^ len));
+	const struct gc_term *t;
+	int rc = gc_etf_decode(a, data, len, &t);
+
+	FUZZ_REQUIRE((rc == 0 || rc == GC_ENOMEM) && (rc == 0) == (t != NULL));
+	gc_arena_destroy(a);
 }
 
 /* A term written anew, element by element, prints the same. */
@@ -74,6 +87,7 @@ FUZZ_TARGET(etf)
 		FUZZ_REQUIRE(gc_etf_decode(a, data, (size_t)n, &t) == 0);
 		look_at_tree(t, data, (size_t)n);
 		rewrite(t);
+		decode_with_little(data, (size_t)n);
 	}
 	gc_arena_destroy(a);
 	return 0;

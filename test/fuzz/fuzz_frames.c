@@ -23,6 +23,16 @@ static void look_at_answers(const struct gc_link *l)
 	}
 }
 
+/* Nothing leaves on a link that is down, nor what there was no memory for. */
+static void send_in_vain(struct gc_link *l)
+{
+	struct gc_buf torn = {.failed = true}, nothing = {0};
+	size_t before = l->out.len;
+
+	FUZZ_REQUIRE(gc_link_send(l, &torn, NULL) == (l->state == GC_LINK_UP ? GC_ENOMEM : GC_ENOLINK));
+	FUZZ_REQUIRE(gc_link_send(l, &nothing, &torn) < 0 && l->out.len == before);
+}
+
 FUZZ_TARGET(frames)
 {
 	struct fuzz_node *f = fuzz_node();
@@ -35,6 +45,7 @@ FUZZ_TARGET(frames)
 		gc_link_input(l, data + at, len - at < piece ? len - at : piece);
 	if (l->state == GC_LINK_UP)
 		look_at_answers(l);
+	send_in_vain(l);
 	fuzz_node_settle(f, l);
 	return 0;
 }

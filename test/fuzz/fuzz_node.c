@@ -74,6 +74,8 @@ static void make(struct fuzz_node *f)
 	    .listen_addresses = loopback,
 	    .n_listen_addresses = 1,
 	    .no_epmd = true,
+	    .max_frame = 64 * 1024,
+	    .max_queue = 4096, /* few answers fill it */
 	    .arg = f,
 	    .on_link_up = on_up,
 	    .on_link_down = on_down,
@@ -85,6 +87,8 @@ static void make(struct fuzz_node *f)
 	gc_log_open(quiet, NULL, GC_LOG_DEBUG);
 	FUZZ_REQUIRE(uv_loop_init(&f->loop) == 0);
 	FUZZ_REQUIRE(gc_node_create(&c, &f->n, err, sizeof(err)) == 0);
+	f->n->creation = FUZZ_CREATION;
+	gc_node_fix_creation(f->n);
 	d.node = f->n;
 	f->dispatch = gc_dispatch_create(&d);
 	FUZZ_REQUIRE(f->dispatch);

@@ -9,7 +9,9 @@
 #include "node_priv.h"
 
 #define FUZZ_PEER "a@127.0.0.1" /* as in the seeds */
+#define FUZZ_GREATER_PEER "z@127.0.0.1"
 #define FUZZ_COOKIE "a cookie for fuzzing"
+#define FUZZ_CREATION 7 /* ours, so that a pid of ours can be written down */
 
 struct fuzz_node {
 	uv_loop_t loop;

@@ -1,12 +1,13 @@
 /* Whoever we dial: the guard, and ei's connect under it. The input is what the peer sends, after
- * one byte: its lowest bit asks for the digest of the ack to be made right on the way, the rest for
- * the pieces. */
+ * two bytes. The lowest bit of the first asks for the digest of the ack to be made right on the way, the rest for
+ * the pieces; the second has the header (that of TLS has 4 bytes) and how the connection ends. */
 #include "fuzz_node.h"
 
 #include <string.h>
 
 struct dialled {
 	struct gc_node *n;
+	unsigned header;
 	uint32_t ours; /* the challenge that ei has drawn; 0: not yet */
 	size_t written;
 };
@@ -32,10 +33,11 @@ static const struct gc_outbound_ops ops = {on_write, is_ours, issued};
 
 static void make_right(const struct dialled *d, uint8_t *p, size_t len)
 {
-	static const uint8_t head[] = {0, 17, 'a'};
+	static const uint8_t head[] = {0, 0, 0, 17, 'a'};
+	const uint8_t *mine = head + 4 - d->header;
 
-	if (d->ours && len >= 2 + 17 && memcmp(p, head, sizeof(head)) == 0)
-		gc_hs_digest(FUZZ_COOKIE, d->ours, p + 2 + 1);
+	if (d->ours && len >= d->header + 17 && memcmp(p, mine, d->header + 1) == 0)
+		gc_hs_digest(FUZZ_COOKIE, d->ours, p + d->header + 1);
 }
 
 static enum gc_outbound_state feed(struct gc_outbound *o, const struct dialled *d, uint8_t *p,
@@ -45,7 +47,7 @@ static enum gc_outbound_state feed(struct gc_outbound *o, const struct dialled *
 	size_t piece = how / 2 ? how / 2 : len, used;
 
 	for (size_t at = 0; at < len && state == GC_OUTBOUND_BUSY; at += used) {
-		int packet = gc_hs_frame(p + at, len - at, GC_TCP_HEADER);
+		int packet = gc_hs_frame(p + at, len - at, d->header);
 		size_t n = packet > 0 && !(how / 2) ? (size_t)packet : piece;
 
 		if (how & 1)
@@ -60,20 +62,21 @@ static enum gc_outbound_state feed(struct gc_outbound *o, const struct dialled *
 FUZZ_TARGET(outbound)
 {
 	struct fuzz_node *f = fuzz_node();
-	struct dialled d = {.n = f->n};
+	static const int ends[] = {UV_EOF, UV_ECONNRESET, UV_ETIMEDOUT};
 
-	if (len == 0)
+	if (len < 2)
 		return 0;
+	struct dialled d = {.n = f->n, .header = data[1] & 1 ? GC_TLS_HEADER : GC_TCP_HEADER};
 	uint8_t *copy = malloc(len);
 	struct gc_outbound *o =
-	    gc_outbound_create(f->n->transport, FUZZ_PEER, GC_TCP_HEADER, &ops, &d);
+	    gc_outbound_create(f->n->transport, FUZZ_PEER, d.header, &ops, &d);
 	FUZZ_REQUIRE(copy && o);
 	memcpy(copy, data, len);
 	gc_outbound_begin(o);
 	FUZZ_REQUIRE(d.written > 0);
-	enum gc_outbound_state state = feed(o, &d, copy + 1, len - 1, copy[0]);
+	enum gc_outbound_state state = feed(o, &d, copy + 2, len - 2, copy[0]);
 	if (state == GC_OUTBOUND_BUSY)
-		gc_outbound_ended(o, UV_EOF);
+		gc_outbound_ended(o, ends[data[1] / 2 % 3]);
 	if (state == GC_OUTBOUND_BUSY || state == GC_OUTBOUND_FAILED)
 		FUZZ_REQUIRE(gc_outbound_guard(o)->fail.err < 0);
 	FUZZ_REQUIRE(state != GC_OUTBOUND_UP || d.ours); /* never up without proof */
