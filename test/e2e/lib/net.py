@@ -122,21 +122,25 @@ class Net(Namespace):
     def cut(self, *sides, one_way=False):
         """Nothing passes between the sides (lists of hosts) any more; one_way: only from the first to the others
         nothing passes."""
-        need_program("nft", "nftables")
-        rules = ["add table bridge gc",
-                 "add chain bridge gc between { type filter hook forward priority 0; policy accept; }"]
+        rules = []
         for i, source in enumerate(sides):
             for j, target in enumerate(sides):
                 if i != j and (not one_way or i == 0):
-                    rules += self.rules(source, target)
-        self.do("nft", "; ".join(rules))
+                    rules += self.between(source, target)
+        self.drop(*rules)
+
+    def drop(self, *what):
+        """What matches one of these nft expressions does not pass."""
+        need_program("nft", "nftables")
+        self.do("nft", "; ".join(
+            ["add table bridge gc", "add chain bridge gc between { type filter hook forward priority 0; policy accept; }"]
+            + [f"add rule bridge gc between {match} drop" for match in what]))
 
     @staticmethod
-    def rules(source, target):
+    def between(source, target):
         def addresses(hosts, attribute):
             return "{ " + ", ".join(getattr(h, attribute) for h in hosts) + " }"
-        return [f"add rule bridge gc between {family} saddr {addresses(source, attribute)} {family} daddr "
-                f"{addresses(target, attribute)} drop"
+        return [f"{family} saddr {addresses(source, attribute)} {family} daddr {addresses(target, attribute)}"
                 for family, attribute in (("ip", "address"), ("ip6", "address6"))]
 
     def heal(self):
