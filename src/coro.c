@@ -278,6 +278,9 @@ static bool run(struct gc_coro *co)
 /* Apart, as getcontext may return twice as far as the compiler knows. */
 static __attribute__((noinline)) void prepare(struct gc_coro *co)
 {
+#ifdef GC_ASAN
+	co->fake_stack = NULL; /* went when the one before it ended */
+#endif
 #ifdef GC_TSAN
 	co->fiber = __tsan_create_fiber(0); /* a new one, whose calls begin at enter() */
 #endif
