@@ -122,6 +122,26 @@ def command_line(w):
             assert w.cookie not in f.read()
 
 
+def forced_core(w):
+    """A core that root takes of the living process (gcore) has all of its memory but that of the cookie."""
+    gcore = need_program("gcore", "gdb")
+    if is_sanitized():
+        raise Skip("a sanitizer has terabytes of memory")
+    a, b = w.erls("a", "b")
+    gc = GenCluster(w, a, discovery=f"{{static, {atoms([b])}}}")
+    gc.expect_members(b)
+    core = w.path("core")
+    done = w.run("gcore", [gcore, "-o", core, str(gc.proc.pid)], status=None, within=60)
+    file = f"{core}.{gc.proc.pid}"
+    if done.status != 0 or not os.path.exists(file):
+        raise Skip(f"gcore cannot take one here: {done.lines[-1:]}")
+    with open(file, "rb") as f:
+        memory = f.read()
+    assert str(b.name).encode() in memory, "that is its memory"
+    assert w.cookie.encode() not in memory
+    gc.expect_members(b)  # it goes on
+
+
 def no_core(w):
     """Killed by a fault it leaves no core file, where another process of the same limits does."""
     if is_sanitized():
@@ -240,4 +260,4 @@ def keys(w):
     leaves_none(w, gc.proc, password.encode(), w.cookie.encode())
 
 
-main(children, children_while_all_is_open, descriptors, told, command_line, in_memory, keys, no_core)
+main(children, children_while_all_is_open, descriptors, told, command_line, in_memory, keys, forced_core, no_core)
