@@ -5,12 +5,6 @@
 #include "cluster.h"
 #include "etf.h"
 
-/* Events: name, the action of cluster.h it comes from, what it says. docs are checked against it. */
-#define GC_EVENT_MAP(X)                                                                            \
-	X(nodeup, GC_DO_NODEUP, "{nodeup, Node, Info}: a peer has joined")                         \
-	X(nodedown, GC_DO_NODEDOWN, "{nodedown, Node, Info}: a member is lost; Info has reason")   \
-	X(ready, GC_DO_READY, "{gen_cluster, ready, Info}: the formation rule holds")
-
 /* The name of an error as users see it: an atom, or {tls, What}. */
 void gc_event_put_reason(struct gc_buf *b, const char *reason);
 /* The message for an action that is an event. at_ms: system time. cnode: our node name. */

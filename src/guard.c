@@ -48,7 +48,6 @@ static enum gc_guard_event on_status(struct gc_guard *g, const uint8_t *p, size_
 		replace_by_ok(g);
 		return GC_GUARD_NEXT;
 	case GC_HS_ALIVE:
-		g->is_taken = true;
 		replace_by_ok(g);
 		return GC_GUARD_SAY_TRUE;
 	case GC_HS_NOK:

@@ -41,7 +41,6 @@ struct gc_guard {
 	const char *peer; /* the name that was dialled; borrowed */
 	unsigned header;  /* 2 or 4 */
 	enum gc_guard_state state;
-	bool is_taken; /* the peer said `alive`: it still held an older connection of ours */
 	uint64_t peer_flags;
 	uint32_t peer_creation, peer_challenge, our_challenge;
 	size_t packet_at, ei_at, len; /* offsets into in */

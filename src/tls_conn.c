@@ -73,12 +73,8 @@ static void on_info(const SSL *ssl, int where, int value)
 	struct gc_tls_conn *c = SSL_get_app_data(ssl);
 	bool is_fatal = value >> 8 == SSL3_AL_FATAL;
 
-	if (!(where & SSL_CB_ALERT) || !is_fatal)
-		return;
-	if (where & SSL_CB_READ)
+	if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT && is_fatal)
 		c->alert_in = value & 0xff;
-	else
-		c->alert_out = value & 0xff;
 }
 
 int gc_tls_on_session(SSL *ssl, SSL_SESSION *s)

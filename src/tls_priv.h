@@ -66,12 +66,12 @@ struct gc_tls_conn {
 	const uint8_t *in;
 	size_t in_len, handshake_bytes;
 	struct gc_buf wire;
-	bool is_up, has_begun, was_heard;
+	bool is_up, was_heard;
 	uint8_t first[3]; /* of the peer's bytes */
 	size_t n_first;
-	int alert_in, alert_out; /* fatal ones; 0: none (close_notify is none) */
-	int verify_err;		 /* of OpenSSL: why we refuse its certificate */
-	char refused[160];	 /* whose */
+	int alert_in;	 /* a fatal one of the peer; 0: none (close_notify is none) */
+	int verify_err;	 /* of OpenSSL: why we refuse its certificate */
+	char refused[160]; /* whose */
 	struct gc_fail fail;
 };
 

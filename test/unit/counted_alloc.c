@@ -29,11 +29,6 @@ size_t counted_bytes(void)
 	return bytes;
 }
 
-uint64_t counted_calls(void)
-{
-	return calls;
-}
-
 uint64_t failed_calls(void)
 {
 	return failures;

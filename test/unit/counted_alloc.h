@@ -7,8 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-size_t counted_bytes(void);   /* allocated and not freed, with malloc's own header */
-uint64_t counted_calls(void); /* that asked for memory, since the start */
+size_t counted_bytes(void); /* allocated and not freed, with malloc's own header */
 /* The n-th call from now on fails (1: the next); 0: none. */
 void fail_call(uint64_t n);
 /* From now on one call in n fails, at random; 0: none. */

@@ -30,6 +30,12 @@ static void on_timer(uv_timer_t *timer)
 	push(timer->data, nodes, 2);
 }
 
+/* In the first turn, before the first push is delivered: from here on it is another turn, however late this one is. */
+static void on_first_turn(uv_timer_t *timer)
+{
+	uv_timer_start(timer, on_timer, 20, 0);
+}
+
 static void on_closed(uv_handle_t *handle)
 {
 	struct source *s = handle->data;
@@ -61,7 +67,7 @@ static int create(const struct gc_host *host, struct gc_instance *inst, void **s
 	push(s, NULL, 0);
 	uv_timer_init(host->loop, &s->timer);
 	s->timer.data = s;
-	uv_timer_start(&s->timer, on_timer, 20, 0);
+	uv_timer_start(&s->timer, on_first_turn, 0, 0);
 	*self_r = s;
 	return 0;
 }
