@@ -1,8 +1,10 @@
-/* tls_nodes DIR N EPMD_PORT VERSION: plays N visible Erlang nodes n1@127.0.0.1 .. that speak distribution over TLS, for
- * `make bench-tls`. Makes an authority and a certificate in DIR, with an ssl_dist_optfile for who dials, registers with EPMD,
- * prints "ready", and for each round in which all nodes have been joined and have been left again
- * "joined MILLISECONDS RESUMED": from the first connection accepted to the last handshake done, and how many of them were
- * resumed. One thread a node, blocking. Cookie: bench. Shares no code with src/. */
+/* tls_nodes DIR N EPMD_PORT VERSION: plays N visible Erlang nodes n1@127.0.0.1 .. that speak
+ * distribution over TLS, for `make bench-tls`. Makes an authority and a certificate in DIR, with an
+ * ssl_dist_optfile for who dials, registers with EPMD, prints "ready", and for each round in which
+ * all nodes have been joined and have been left again "joined MILLISECONDS RESUMED": from the first
+ * connection accepted to the last handshake done, and how many of them were resumed. A line on
+ * stdin: it drops all links, politely, and accepts the next when the last has gone. One thread a
+ * node, blocking. Cookie: bench. Shares no code with src/. */
 #include "test_ca.h"
 #include "wire.h"
 
@@ -22,14 +24,17 @@
 
 struct node {
 	char name[64];
-	int listener, epmd;
+	int listener, epmd, fd; /* fd: joined by this, or -1 */
+	bool is_resumed;
 	pthread_t thread;
 };
 
 static struct node nodes[NODES_MAX];
-static int n_nodes, n_joined, n_left, n_resumed;
-static double first_ms, last_ms;
+static int n_nodes, n_joined;
+static bool is_leaving; /* all have been joined */
+static double first_ms;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t all_left = PTHREAD_COND_INITIALIZER;
 static SSL_CTX *ctx;
 
 static double now_ms(void)
@@ -56,28 +61,57 @@ static void accepted(void)
 	pthread_mutex_unlock(&lock);
 }
 
-static void joined(bool is_resumed)
+static void tell_joined(void)
+{
+	int n_resumed = 0;
+
+	for (int i = 0; i < n_nodes; i++)
+		n_resumed += nodes[i].is_resumed;
+	printf("joined %.1f %d\n", now_ms() - first_ms, n_resumed);
+	fflush(stdout);
+}
+
+static void joined(struct node *node, int fd, bool is_resumed)
 {
 	pthread_mutex_lock(&lock);
-	n_joined++;
-	n_resumed += is_resumed;
-	last_ms = now_ms();
-	if (n_joined == n_nodes) {
-		printf("joined %.1f %d\n", last_ms - first_ms, n_resumed);
-		fflush(stdout);
+	node->fd = fd;
+	node->is_resumed = is_resumed;
+	if (++n_joined == n_nodes) {
+		is_leaving = true;
+		tell_joined();
 	}
 	pthread_mutex_unlock(&lock);
 }
 
-static void left(void)
+static void left(struct node *node)
 {
 	pthread_mutex_lock(&lock);
-	if (++n_left == n_joined && n_joined == n_nodes) {
-		n_left = n_joined = n_resumed = 0;
+	node->fd = -1;
+	if (--n_joined == 0 && is_leaving) {
+		is_leaving = false;
 		first_ms = 0;
 		printf("left\n");
 		fflush(stdout);
+		pthread_cond_broadcast(&all_left);
 	}
+	pthread_mutex_unlock(&lock);
+}
+
+/* Once all have been joined, nobody is joined again before all have been left. */
+static void wait_for_round(void)
+{
+	pthread_mutex_lock(&lock);
+	while (is_leaving)
+		pthread_cond_wait(&all_left, &lock);
+	pthread_mutex_unlock(&lock);
+}
+
+static void drop_all(void)
+{
+	pthread_mutex_lock(&lock);
+	for (int i = 0; i < n_nodes; i++)
+		if (nodes[i].fd >= 0)
+			(void)shutdown(nodes[i].fd, SHUT_RD);
 	pthread_mutex_unlock(&lock);
 }
 
@@ -130,7 +164,7 @@ static bool shake(SSL *ssl, const char *name)
 	return write_packet(ssl, out, wire_put_ack(out, digest));
 }
 
-static void serve(int fd, const char *name)
+static void serve(struct node *node, int fd)
 {
 	SSL *ssl = SSL_new(ctx);
 	uint8_t in[4096];
@@ -138,11 +172,12 @@ static void serve(int fd, const char *name)
 
 	if (!ssl || SSL_set_fd(ssl, fd) != 1)
 		die("SSL");
-	if (SSL_accept(ssl) == 1 && shake(ssl, name)) {
-		joined(SSL_session_reused(ssl));
+	if (SSL_accept(ssl) == 1 && shake(ssl, node->name)) {
+		joined(node, fd, SSL_session_reused(ssl));
 		while (SSL_read_ex(ssl, in, sizeof(in), &n) == 1)
 			;
-		left();
+		(void)SSL_shutdown(ssl);
+		left(node);
 	}
 	SSL_free(ssl);
 	(void)close(fd);
@@ -153,12 +188,14 @@ static void *run(void *arg)
 	struct node *node = arg;
 
 	for (;;) {
-		int fd = accept(node->listener, NULL, NULL);
+		int fd;
 
+		wait_for_round();
+		fd = accept(node->listener, NULL, NULL);
 		if (fd < 0)
 			continue;
 		accepted();
-		serve(fd, node->name);
+		serve(node, fd);
 	}
 	return NULL;
 }
@@ -236,12 +273,15 @@ static void make_context(const char *dir)
 		die("context");
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	(void)SSL_CTX_set_session_id_context(ctx, us, sizeof(us) - 1);
-	(void)SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+	(void)SSL_CTX_set_options(
+	    ctx, SSL_OP_NO_TICKET | SSL_OP_IGNORE_UNEXPECTED_EOF); /* a session outlives a drop */
 	test_ca_deinit(&ca);
 }
 
 int main(int argc, char **argv)
 {
+	int c;
+
 	if (argc != 5 || (n_nodes = atoi(argv[2])) < 1 || n_nodes > NODES_MAX) {
 		fprintf(stderr, "usage: tls_nodes DIR N EPMD_PORT VERSION\n");
 		return 2;
@@ -250,13 +290,15 @@ int main(int argc, char **argv)
 	make_context(argv[1]);
 	write_optfile(argv[1], argv[4]);
 	for (int i = 0; i < n_nodes; i++) {
+		nodes[i].fd = -1;
 		enter_epmd(&nodes[i], i, listen_on(&nodes[i]), (uint16_t)atoi(argv[3]));
 		if (pthread_create(&nodes[i].thread, NULL, run, &nodes[i]) != 0)
 			die("thread");
 	}
 	printf("ready\n");
 	fflush(stdout);
-	while (getchar() != EOF) /* ends with its parent */
-		;
+	while ((c = getchar()) != EOF) /* ends with its parent */
+		if (c == '\n')
+			drop_all();
 	return 0;
 }
