@@ -71,6 +71,7 @@ static void *on_malloc(size_t len, const char *file, int line)
 	(void)line;
 	if (len == 0)
 		return NULL;
+	FUZZ_REQUIRE(len < BLOCK_BYTES);
 	cls = class_of(len);
 	need = sizeof(*p) + room(cls);
 	p = block->unused[cls];

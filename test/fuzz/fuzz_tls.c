@@ -89,10 +89,9 @@ static void deliver(struct way *w, struct end *to, const uint8_t *p, size_t len)
 		     to->conn->handshake_bytes <= HELLO_MAX_BYTES);
 	FUZZ_REQUIRE(gc_tls_conn_wire(to->conn)->len < to->sent * 2 + WIRE_MAX_BYTES);
 	to->is_over = n < 0;
-	if (n < 0) { /* nor is it told anything but the same again */
+	if (n < 0) /* nor is it told anything but the same again */
 		FUZZ_REQUIRE(gc_tls_conn_read(to->conn, out, sizeof(out)) ==
 			     (n == UV_EOF ? n : UV_EPROTO));
-	}
 }
 
 /* A block of its own: a sanitizer sees a byte too many being read. */

@@ -1,6 +1,8 @@
 /* See tls_pair.h. What OpenSSL has of a connection comes back with fuzz_memory.c; what is ours is
  * made anew each time, with the usual memory, for the sanitizers to look after. Strict rules:
- * certificates and names of both ends are checked. */
+ * certificates and names of both ends are checked. What an input does is the same each time in one
+ * process; another has certificates of another minute, whose signatures may be a byte longer or
+ * shorter, and with them the flights of a handshake. */
 #include "build_config.h"
 
 #include "tls_pair.h"
