@@ -27,12 +27,14 @@ static void log_failure(struct gc_daemon *d, const char *node, const struct gc_f
 	char text[512];
 
 	gc_fail_print(fail, text, sizeof(text));
-	if (gc_wire_is_owner(d, node))
+	if (gc_wire_is_owner(d, node)) {
+		d->owner_fail = *fail;
 		gc_trouble_log(&d->owner_trouble, gc_now(d), GC_LOG_WARNING, "owner",
 			       "%s cannot be reached: %s", node, text);
-	else
+	} else {
 		gc_log(is_news(d, node, fail->err) ? GC_LOG_WARNING : GC_LOG_INFO, "dial",
 		       "%s: %s", node, text);
+	}
 }
 
 static void on_dialled(void *arg, const struct gc_dial_result *r)

@@ -35,6 +35,8 @@ void gc_daemon_request(struct gc_daemon *d, const struct gc_term *request, struc
 				       .dispatch = d->dispatch,
 				       .owner = d->owner,
 				       .dist = gc_dist_name(d->dist),
+				       .epmd_fail = &d->epmd_fail,
+				       .owner_fail = &d->owner_fail,
 				       .start_mono_ms = d->start_mono_ms,
 				       .loop = d->c.loop,
 				       .refresh = refresh,

@@ -47,6 +47,7 @@ struct gc_daemon {
 	uv_timer_t members_timer; /* MEMBERS_POLL_MS */
 	uint64_t start_mono_ms;
 	struct gc_trouble epmd_trouble, owner_trouble;
+	struct gc_fail epmd_fail, owner_fail; /* err 0: it is well */
 	unsigned open; /* parts that are still closing */
 	bool is_pumping, is_stopping, told_ready;
 	bool is_set_known; /* the backend has told its members once */

@@ -46,7 +46,8 @@ static void timed_out(struct gc_session *s, struct gc_fail *fail_r)
 		gc_fail_set(fail_r, GC_ETIMEDOUT, GC_STAGE_HANDSHAKE,
 			    "it said that it is dialling us, and did not come");
 	} else if (s->phase == GC_PHASE_QUEUED) {
-		gc_fail_set(fail_r, GC_ETIMEDOUT, stage, "it was not its turn yet");
+		gc_fail_set(fail_r, s->n->is_name_taken ? GC_ETAKEN : GC_ETIMEDOUT, stage, "%s",
+			    s->n->is_name_taken ? "we dial nobody under it" : "it was not its turn yet");
 	} else if (stage == GC_STAGE_RESOLVE) {
 		gc_fail_set(fail_r, GC_ETIMEDOUT, stage, "%s", gc_name_host(s->name));
 	} else {

@@ -131,6 +131,7 @@ struct gc_node {
 	uint32_t creation;
 	bool is_creation_fixed, is_closing, is_registered;
 	bool is_ready; /* to dial and accept: EPMD has answered once, or has had its time */
+	bool is_name_taken; /* says EPMD: somebody lives under it */
 	struct gc_timers timers;
 	struct gc_listener *listeners;
 	uv_check_t check;

@@ -169,6 +169,17 @@ static void answer_peer(const struct gc_request_context *c, const struct gc_term
 		put_error(b, "not_found");
 }
 
+/* Only where something is wrong. */
+static void pair_fail(struct map *m, const char *name, const struct gc_fail *fail)
+{
+	char text[512];
+
+	if (!fail->err)
+		return;
+	gc_fail_print(fail, text, sizeof(text));
+	pair_text(m, name, text);
+}
+
 static void answer_info(const struct gc_request_context *c, const struct gc_term *request,
 			struct gc_buf *b)
 {
@@ -184,6 +195,8 @@ static void answer_info(const struct gc_request_context *c, const struct gc_term
 	pair_uint(&m, "uptime_ms", uv_now(c->loop) - c->start_mono_ms);
 	pair_uint(&m, "listen_port", gc_node_port(c->node));
 	gc_etf_put_bool(key(&m, "registered"), gc_node_is_registered(c->node));
+	pair_fail(&m, "not_registered", c->epmd_fail);
+	pair_fail(&m, "owner_missing", c->owner_fail);
 	pair_text(&m, "dist", c->dist);
 	pair_uint(&m, "members", gc_cluster_count_members(c->cluster));
 	pair_uint(&m, "peers", gc_cluster_count_peers(c->cluster));

@@ -19,6 +19,7 @@ struct gc_request_context {
 	struct gc_subscribers *subscribers;
 	struct gc_dispatch *dispatch;
 	const char *owner; /* NULL: none */
+	const struct gc_fail *epmd_fail, *owner_fail; /* why we are not registered, not connected to it; err 0: we are */
 	const char *dist;  /* name of the dist backend */
 	uint64_t start_mono_ms;
 	uv_loop_t *loop;

@@ -82,6 +82,14 @@ static void on_epmd_late(struct gc_timer *t)
 	get_ready((struct gc_node *)(void *)((char *)t - offsetof(struct gc_node, epmd_timer)));
 }
 
+/* Two of one name would take each other's links for ever: whoever comes second dials nobody until it has the name.
+ * Links that it has stay. */
+static void give_way(struct gc_node *n)
+{
+	n->is_ready = false;
+	gc_timer_clear(&n->timers, &n->epmd_timer);
+}
+
 static void on_epmd(void *arg, enum gc_epmd_state state, uint32_t creation,
 		    const struct gc_fail *fail)
 {
@@ -95,7 +103,11 @@ static void on_epmd(void *arg, enum gc_epmd_state state, uint32_t creation,
 		n->creation = creation;
 		gc_transport_set_creation(n->transport, creation);
 	}
-	get_ready(n);
+	n->is_name_taken = fail->err == GC_ETAKEN;
+	if (n->is_name_taken)
+		give_way(n);
+	else
+		get_ready(n);
 	if (n->c.on_epmd)
 		n->c.on_epmd(n->c.arg, n->is_registered, fail);
 }

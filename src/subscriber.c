@@ -93,9 +93,14 @@ struct gc_subscribers *gc_subscribers_create(const struct gc_subscribers_config 
 	uv_timer_init(c->loop, &all->timer);
 	uv_unref((uv_handle_t *)&all->timer);
 	all->timer.data = all;
-	all->begin_ms = uv_now(c->loop) + GC_SUBSCRIBERS_BEGIN_MS;
-	gc_subscribers_arm(all);
+	gc_subscribers_hold(all);
 	return all;
+}
+
+void gc_subscribers_hold(struct gc_subscribers *all)
+{
+	all->begin_ms = uv_now(all->timer.loop) + GC_SUBSCRIBERS_BEGIN_MS;
+	gc_subscribers_arm(all);
 }
 
 void gc_subscribers_begin(struct gc_subscribers *all)

@@ -4,8 +4,8 @@
  * A name is turned into a pid (erlang:whereis/1 on its node), the pid is monitored, gets the snapshot,
  * and then each event. So a new process under an old name never sees an event before its snapshot.
  *
- * Nobody is attached before gc_subscribers_begin: a program that has just started knows no members yet, and
- * a snapshot without them would throw out those that it is about to find.
+ * Nobody is attached before gc_subscribers_begin: a program that has just started, or found its owner again, knows no
+ * members yet, and a snapshot without them would throw out those that it is about to find.
  *
  *   no link ──link up──▶ resolving ──pid──▶ attached ──exit or link down──▶ (again)
  *                          │ not registered            a subscriber by pid that exits is dropped
@@ -35,6 +35,8 @@ struct gc_subscribers_config {
 };
 /* Borrows what is in c. NULL: out of memory. */
 struct gc_subscribers *gc_subscribers_create(const struct gc_subscribers_config *c);
+/* Whoever is not attached yet waits again: it begins so, and after each new link to the owner. */
+void gc_subscribers_hold(struct gc_subscribers *s);
 /* What they hear first is known now. Later calls do nothing. */
 void gc_subscribers_begin(struct gc_subscribers *all);
 void gc_subscribers_close(struct gc_subscribers *all, void (*closed)(void *arg), void *arg);

@@ -48,6 +48,15 @@ static void owner_is_known(struct gc_daemon *d)
 	d->awaits_members = false;
 }
 
+/* Nobody there hears of the cluster before the owner has said whom it has: it would be told of one without members. */
+static void ask_owner_first(struct gc_daemon *d)
+{
+	if (!gc_dist_needs_owner(d->dist) || !gc_dist_tells_members(d->dist))
+		return;
+	d->is_set_known = false;
+	gc_subscribers_hold(d->subscribers);
+}
+
 void gc_wire_on_link_up(void *arg, struct gc_link *link)
 {
 	struct gc_daemon *d = arg;
@@ -61,8 +70,11 @@ void gc_wire_on_link_up(void *arg, struct gc_link *link)
 	       info.address);
 	gc_cluster_link(d->cluster, name, true, info.hidden, NULL, gc_now(d));
 	gc_dist_link(d->dist, name, true, NULL);
+	if (gc_wire_is_owner(d, name))
+		ask_owner_first(d);
 	gc_subscribers_link_up(d->subscribers, link);
 	if (gc_wire_is_owner(d, name)) {
+		d->owner_fail = (struct gc_fail){0};
 		gc_trouble_over(&d->owner_trouble, gc_now(d), "owner", "it can be reached");
 		gc_log(GC_LOG_NOTICE, "owner", "connected to %s", name);
 		d->awaits_members = gc_dist_needs_owner(d->dist);
@@ -84,6 +96,8 @@ void gc_wire_on_link_down(void *arg, struct gc_link *link, const struct gc_fail 
 	gc_fail_print(why, text, sizeof(text));
 	gc_log(gc_wire_is_owner(d, name) ? GC_LOG_WARNING : GC_LOG_INFO,
 	       gc_wire_is_owner(d, name) ? "owner" : "link", "%s is down: %s", name, text);
+	if (gc_wire_is_owner(d, name))
+		d->owner_fail = *why;
 	gc_subscribers_link_down(d->subscribers, link);
 	/* first, so that no member counts as lost by itself, whatever the backend says of it */
 	if (gc_wire_is_owner(d, name) && gc_dist_needs_owner(d->dist)) {
@@ -138,6 +152,7 @@ void gc_wire_on_epmd(void *arg, bool registered, const struct gc_fail *fail)
 	struct gc_daemon *d = arg;
 	char text[512];
 
+	d->epmd_fail = *fail;
 	if (registered) {
 		gc_trouble_over(&d->epmd_trouble, gc_now(d), "epmd", "registered again");
 		gc_log(GC_LOG_INFO, "epmd", "registered as %s, port %u", gc_node_name(d->node),

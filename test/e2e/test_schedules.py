@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
-"""Random schedules of faults: SIGKILL, SIGTERM and SIGSTOP on the program, its owner's VM, peers, epmd and the DNS
-server, at random moments; then all is repaired, and what a subscriber was told is held against what was done.
+"""Schedules of faults: SIGKILL, SIGTERM and SIGSTOP on the program, its owner's VM, peers, epmd and the DNS server; then
+all is repaired, and what a subscriber was told is held against what was done.
 
-A seed is a schedule. GC_SCHEDULES=FIRST-LAST runs others than 1-50; a failing one is named, and runs again alone
-by GC_SCHEDULES=SEED."""
+A seed is a schedule: an even one strikes at random moments, an odd one is a cell of the kill matrix (lib/matrix.py): one
+signal to one target in one state of the program. GC_SCHEDULES=FIRST-LAST runs others than 1-50 (1-330 has every cell);
+a failing one is named, and runs again alone by GC_SCHEDULES=SEED."""
 import os
 import traceback
 
 from lib import *
 from lib.loop import Failed
-from lib.stage import Stage
+from lib.matrix import Matrix
+
+SPREAD = 7  # coprime to the number of cells: those of near seeds are far apart
 
 
 def seeds():
@@ -22,11 +25,14 @@ def part(number, of):
         mine = [seed for seed in seeds() if seed % of == number]
         if not mine:
             return
-        stage = Stage(w)
+        stage = Matrix(w)
         for seed in mine:
             w.say(f"schedule {seed}")
             try:
-                stage.run(seed)
+                if seed % 2:
+                    stage.cell(seed // 2 * SPREAD)
+                else:
+                    stage.run(seed)
             except Exception as e:
                 traceback.print_exc()
                 raise Failed(f"schedule {seed} (again: GC_SCHEDULES={seed}): {e}") from e

@@ -66,8 +66,8 @@ class Told:
 class Stage:
     """One host with everything on it, in a namespace of its own."""
 
-    def __init__(self, w, env=None):
-        """env: more for the program."""
+    def __init__(self, w, env=None, more=()):
+        """env: more for the program. more: static peers besides, who are never there."""
         self.w = w
         place = Net(w).host("h")
         self.dns = Dns(w, place)
@@ -80,7 +80,7 @@ class Stage:
         self.gc = GenCluster(
             w, self.a, env=env, refresh_interval_ms=200, net_ticktime=TICKTIME,
             reconnect="#{min_ms => 50, max_ms => 400}", connect_timeout_ms=2000,
-            discovery=f"[{{static, {atoms([self.b])}}},"
+            discovery=f"[{{static, {atoms([self.b, *more])}}},"
                       "{dns, #{domain => \"pods.test\", record_type => a, node_basename => [\"c\"],"
                       " lookup_timeout => 300}}]")
         self.settle()
