@@ -38,7 +38,7 @@ def misbehave(w):
                   f'{{"{bad("bad_blocking")}", #{{mode => flood, name => "b_flood", timeout_ms => 60000}}}}']
     recorder = a.record()
     gc = GenCluster(w, a, discovery=f"[{{static, {atoms([b])}}}, {', '.join(instances)}]", max_peers=100,
-                    connect_timeout_ms=500)
+                    connect_timeout_ms=500, refresh_interval_ms=300)
     recorder.expect_view(b)
     for name, state in (("hang", "overdue"), ("b_forever", "stuck")):
         w.until(lambda: instance(gc, name)["state"] == state, 20, f"{name} is {state}")
@@ -54,7 +54,11 @@ def misbehave(w):
     gc.expect_log(r"rubbish.*peers not taken, the first: ")
     assert len(lines(gc, "peers not taken")) < 20, "rate-limited"
     assert a.eval("net_adm:ping(C)", C=gc.cnode) == "pong"
-    assert recorder.view() == {b.name}
+    gc.reload(discovery=f"{{static, {atoms([b])}}}")  # they are closed in the middle of it; what they say later goes nowhere
+    w.until(lambda: [each["instance"] for each in gc.call("discovery")] == [b"static"], 10, "they are gone")
+    gc.expect_rounds(2)
+    assert a.eval("net_adm:ping(C)", C=gc.cnode) == "pong"
+    assert recorder.view() == {b.name} and len(recorder.changes()) == 1, recorder.changes()
     recorder.check()
 
 
