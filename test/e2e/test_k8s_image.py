@@ -4,6 +4,7 @@ under a number that no file of users knows. make images builds both images from 
 import os
 
 from lib import *
+from lib.abuse import is_sanitized
 from lib.k8s import EXAMPLE
 
 USER = 10001
@@ -18,7 +19,7 @@ def sidecar(w):
     files = {os.path.join(top, name) for top, _, names in os.walk(root) for name in names}
     assert not [file for file in files if os.stat(file).st_mode & 0o022], "writable by others"
     assert not [file for file in files if os.path.basename(file) in ("sh", "bash", "perl", "apt")]
-    assert sum(os.path.getsize(file) for file in files) < 12e6
+    assert is_sanitized() or sum(os.path.getsize(file) for file in files) < 12e6
     os.mkdir(os.path.join(root, "proc"))
     where = Where(root=root, binds={"/proc": os.path.join(root, "proc")}, user=USER)
     env = {"PATH": "/usr/bin"}
