@@ -142,9 +142,9 @@ bool attack_never_reads(struct hostile *h)
 		return false;
 	frame_call(&f, HOSTILE_NAME, "gen_cluster", "help", 1);
 	/* Not even the end is read before it has come: a send fails then. */
-	while (now_ms() < due && peer_send_some(&p, f.p, f.len, 5000) == f.len)
+	while (now_ms() < due && peer_send_some(&p, f.p, f.len, h->cut_ms) == f.len)
 		calls++;
-	bool is_cut = peer_is_cut(&p, 5000);
+	bool is_cut = peer_is_cut(&p, h->cut_ms);
 	frame_free(&f);
 	peer_close(&p);
 	return is_cut ? (hostile_note(h, "cut after %lu calls", (unsigned long)calls), true)

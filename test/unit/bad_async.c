@@ -7,6 +7,12 @@
 #include <string.h>
 #include <uv.h>
 
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define PUSHES 10000 /* the loop is kept for some milliseconds, not for half a minute */
+#else
+#define PUSHES 100000
+#endif
+
 struct source {
 	const struct gc_host *host;
 	struct gc_instance *inst;
@@ -157,7 +163,7 @@ static int refresh(void *self, struct gc_request *request)
 		return 0;
 	}
 	if (is(s, "push"))
-		push_many(s, GC_COMPLETE, 100000);
+		push_many(s, GC_COMPLETE, PUSHES);
 	if (is(s, "push_parts"))
 		push_many(s, GC_PARTIAL, 100);
 	add(s, request, "good@h");

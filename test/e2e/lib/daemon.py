@@ -4,7 +4,7 @@ import os
 import signal
 
 from . import etf
-from .loop import Failed, Skip
+from .loop import SLOW, Failed, Skip
 from .proc import Packets, Proc, Where, frame
 from .world import BUILDDIR
 
@@ -41,7 +41,7 @@ class Answers:
     def call(self, request, via=None, within=10.0):
         """gen_server:call({gen_cluster, CNode}, Request) on a node (default: the owner)."""
         node = via or self.owner
-        return node.eval("gen_server:call({gen_cluster, C}, R)", within, C=self.cnode,
+        return node.eval("gen_server:call({gen_cluster, C}, R, T)", within, C=self.cnode, T=int(5000 * SLOW),
                          R=etf.Atom(request) if isinstance(request, str) else request)
 
     def peers(self, via=None):
