@@ -85,18 +85,26 @@ def words(w):
     assert not any(w.cookie in text for text in manager.told)
 
 
+def fill(manager):
+    """Until somebody who has sent nothing yet cannot send either (one sender alone may be at a limit of its own)."""
+    sent = 1
+    while sent:
+        sent = 0
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.setblocking(False)
+            try:
+                while True:
+                    sender.sendto(b"filler", "\0" + manager.name[1:])
+                    sent += 1
+            except BlockingIOError:
+                pass
+
+
 def queue_is_full(w):
     """A manager that does not read holds up nothing, and hears READY=1 once it does; an abstract address; nothing of it in
     the environment of commands."""
     manager = Manager(w, f"@gen_cluster-e2e-notify-{w.epmd_port}")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
-        other.setblocking(False)
-        other.connect("\0" + manager.name[1:])
-        try:
-            while True:
-                other.send(b"filler")
-        except BlockingIOError:
-            pass
+    fill(manager)
     a, b = w.erls("a", "b")
     out = w.path("env.json")
     command = w.write("lister", f"#!{sys.executable}\nimport json, os\njson.dump(dict(os.environ), open('{out}.new', 'w'))\n"
@@ -136,6 +144,8 @@ def unit(w):
     facts = systemd.show("gen_cluster", "ActiveState", "StatusText", "MainPID", "Type")
     assert facts["ActiveState"] == "active" and "gc_a@127.0.0.1 listens on port" in facts["StatusText"], facts
     a.expect_nodes(b)
+    w.until(lambda: [d.get("quality") for d in a.eval("gen_server:call({gen_cluster, 'gc_a@127.0.0.1'}, discovery)")] ==
+            ["complete"] * 2, 10, "commands can be run")
     walls(w, systemd, facts["MainPID"])
     assert any("owner: connected to" in line for line in systemd.journal("--unit", "gen_cluster")), "it logs to the journal"
 
@@ -159,6 +169,12 @@ def unit(w):
     assert facts == {"ActiveState": "inactive", "Result": "success", "ExecMainStatus": "0"}, facts
     assert a.eval("net_adm:names()")[0] == "ok"
     assert b"gc_a" not in repr(a.eval("net_adm:names()")).encode(), "its name is gone"
+
+    systemd.write("/etc/gen_cluster/gen_cluster.config", "[{discoveri, x}].\n")
+    systemd.ctl("start", "gen_cluster", status=1)
+    facts = systemd.show("gen_cluster", "ActiveState", "ExecMainStatus")
+    assert facts == {"ActiveState": "failed", "ExecMainStatus": "78"}, facts  # it would not help to try again
+    assert any("discoveri" in line for line in systemd.journal("--unit", "gen_cluster"))
 
 
 def walls(w, systemd, pid):
