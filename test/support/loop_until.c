@@ -57,6 +57,8 @@ bool loop_until_(uv_loop_t *loop, bool (*pred)(void *arg), void *arg, uint64_t d
 	uv_prepare_start(&r.prepare, on_prepare);
 	while (!pred(arg) && !r.is_late)
 		uv_run(loop, UV_RUN_ONCE);
+	if (r.is_late) /* after a stall of ours, what else was due in that turn is delivered in the next */
+		uv_run(loop, UV_RUN_NOWAIT);
 	bool ok = pred(arg);
 
 	uv_close((uv_handle_t *)&r.timer, on_close);
