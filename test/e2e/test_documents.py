@@ -80,7 +80,7 @@ def files_are_there(_w):
             text = f.read()
         for name in re.findall(rf"`((?:{tops})/[\w./*-]*)(?: [^`]*)?`", text) + re.findall(
                 r"\]\((?!https?:)([^)#\s]+)[^)]*\)", text):
-            file = name.replace("NAME", "*")
+            file = re.sub("NAME|TOOL", "*", name)
             near = [os.path.join(SRCDIR, file), os.path.join(os.path.dirname(path), file)]
             assert any(glob.glob(place) for place in near), f"{os.path.basename(path)} names {name}, which is not there"
 
