@@ -12,6 +12,8 @@
 
 /* Two flights with a long chain; OpenSSL bounds each message. */
 #define HANDSHAKE_MAX_BYTES (128u << 10)
+/* Who comes with more certificates than that is not resumed. */
+#define REMEMBERED_CHAIN 4
 
 /* ---- the memory that OpenSSL takes for a socket ---- */
 
@@ -80,7 +82,13 @@ static void on_info(const SSL *ssl, int where, int value)
 int gc_tls_on_session(SSL *ssl, SSL_SESSION *s)
 {
 	struct gc_tls_conn *c = SSL_get_app_data(ssl);
+	STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ssl);
 
+	/* A session holds all that the peer has sent, whether anything came of it or not. */
+	if (chain && sk_X509_num(chain) > REMEMBERED_CHAIN) {
+		(void)SSL_CTX_remove_session(SSL_get_SSL_CTX(ssl), s);
+		return 0;
+	}
 	/* Of an old context: it was judged by files that are no more. */
 	if (!c->node || SSL_get_SSL_CTX(ssl) != c->t->client || !SSL_SESSION_is_resumable(s))
 		return 0;

@@ -134,6 +134,9 @@ static void by_error(struct gc_tls_conn *c)
 	case SSL_R_NO_SUITABLE_KEY_SHARE:
 		gc_fail_set(&c->fail, GC_ETLSHANDSHAKE, HERE, "%s", gc_tls_error());
 		break;
+	case SSL_R_EXCESSIVE_MESSAGE_SIZE:
+		gc_fail_set(&c->fail, GC_ETOOBIG, HERE, "a message, or a chain of certificates, beyond our limit");
+		break;
 	case ERR_R_MALLOC_FAILURE:
 		gc_fail_set(&c->fail, GC_ENOMEM, HERE, "out of memory");
 		break;
