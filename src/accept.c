@@ -128,7 +128,7 @@ static bool same_source(const union gc_addr *a, const union gc_addr *b)
 {
 	struct gc_net net;
 
-	gc_net_of(&net, a, a->sa.sa_family == AF_INET6 ? 64 : 32);
+	gc_source_net(a, &net);
 	return gc_net_has(&net, b);
 }
 
@@ -139,7 +139,20 @@ static bool is_loopback(const union gc_addr *a)
 	return (ntohl(a->in.sin_addr.s_addr) >> 24) == 127;
 }
 
-/* One too many: the oldest of that source, or of all, gives way. */
+/* The oldest, of those from new places if there are any. */
+static struct gc_accept *least(struct gc_node *n)
+{
+	struct gc_accept *a;
+
+	DL_FOREACH(n->accepts, a)
+	{
+		if (!a->is_proved)
+			return a;
+	}
+	return n->accepts;
+}
+
+/* One too many: the oldest of that source, or the least of all, gives way. */
 static void make_room(struct gc_node *n, const union gc_addr *from)
 {
 	size_t max = is_loopback(from) ? GC_ACCEPT_LOOPBACK : GC_ACCEPT_PER_SOURCE, count = 0;
@@ -155,8 +168,8 @@ static void make_room(struct gc_node *n, const union gc_addr *from)
 	}
 	if (count >= max)
 		gc_accept_cut(oldest, GC_EOVERLOAD, "too many from that address");
-	else if (n->n_accepts >= GC_ACCEPT_MAX)
-		gc_accept_cut(n->accepts, GC_EOVERLOAD, "too many at once");
+	else if (n->n_accepts >= GC_ACCEPT_MAX && (a = least(n)))
+		gc_accept_cut(a, GC_EOVERLOAD, "too many at once");
 }
 
 void gc_accept_start(struct gc_node *n, struct gc_link *conn, const union gc_addr *from)
@@ -171,6 +184,7 @@ void gc_accept_start(struct gc_node *n, struct gc_link *conn, const union gc_add
 	a->n = n;
 	a->conn = conn;
 	a->from = *from;
+	a->is_proved = gc_source_is_proved(n, from);
 	conn->ops = &ops;
 	conn->owner = a;
 	DL_APPEND(n->accepts, a);

@@ -19,6 +19,7 @@ struct gc_accept {
 	enum gc_accept_phase phase;
 	bool is_v5;	  /* it owes us the rest of its flags and its creation */
 	bool is_claiming; /* a dial of ours to that name is held meanwhile */
+	bool is_proved;	  /* a node has proved the cookie from there before */
 	uint64_t flags;
 	uint32_t creation;
 	struct gc_challenge challenge;

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define SLICE 2048u
+
 struct gc_write {
 	uv_write_t req;
 	struct gc_link *link;
@@ -160,7 +162,7 @@ void gc_conn_write(struct gc_link *l, const void *bytes, size_t len)
 void gc_conn_write_now(struct gc_link *l, const void *bytes, size_t len)
 {
 	uv_buf_t buf = uv_buf_init((char *)(uintptr_t)bytes, (unsigned)len);
-	bool may = !l->tls && gc_conn_queued(l) == 0;
+	bool may = !l->tls && l->state != GC_LINK_CLOSING && gc_conn_queued(l) == 0;
 	int n = may ? uv_try_write((uv_stream_t *)&l->tcp, &buf, 1) : 0;
 	size_t gone = n > 0 ? (size_t)n : 0;
 
@@ -194,6 +196,13 @@ static void deliver(struct gc_link *l, const uint8_t *p, size_t len)
 		l->ops->on_bytes(l, p, len);
 }
 
+static void hold(struct gc_link *l, const uint8_t *p, size_t len)
+{
+	gc_buf_put(&l->held, p, len);
+	if (l->held.failed)
+		ended(l, UV_ENOMEM);
+}
+
 static void tell_secure(struct gc_link *l)
 {
 	if (l->is_secure || !gc_tls_conn_is_up(l->tls))
@@ -203,9 +212,15 @@ static void tell_secure(struct gc_link *l)
 		l->ops->on_secure(l);
 }
 
-/* What was read is used up before it returns, unless the connection closes: the buffer is everybody's. A link that has had its
- * share of the loop keeps it as plain bytes. */
-static void decipher(struct gc_link *l, const uint8_t *p, size_t len)
+/* TLS answers some records by itself (new keys, refusals): who does not read those answers is as any who does not read. */
+static void limit_answers(struct gc_link *l)
+{
+	if (l->state == GC_LINK_UP && gc_conn_queued(l) > l->n->c.max_queue)
+		gc_link_close(l, GC_EOVERLOAD, "its queue is full");
+}
+
+/* All of it is used up, unless the connection closes. A link that has had its share of the loop keeps plain bytes. */
+static void decipher_slice(struct gc_link *l, const uint8_t *p, size_t len)
 {
 	int n;
 
@@ -220,16 +235,41 @@ static void decipher(struct gc_link *l, const uint8_t *p, size_t len)
 		else if (n < 0)
 			ended(l, n);
 	} while (n > 0 && l->state != GC_LINK_CLOSING);
+	limit_answers(l);
+}
+
+/* A slice at a time, since records may be as small as their sender likes, and each has its cost. What is left once the share
+ * is used up waits as it came. */
+static void decipher(struct gc_link *l, const uint8_t *p, size_t len)
+{
+	gc_share_begin(l);
+	while (len > 0 && l->state != GC_LINK_CLOSING && !gc_share_is_over(l)) {
+		size_t n = len < SLICE ? len : SLICE;
+		uint64_t since_ns = uv_hrtime();
+		bool is_young = l->state == GC_LINK_YOUNG;
+
+		decipher_slice(l, p, n);
+		if (is_young)
+			gc_share_shook(l->n, uv_hrtime() - since_ns);
+		p += n;
+		len -= n;
+	}
+	if (len > 0 && l->state != GC_LINK_CLOSING)
+		hold(l, p, len);
 }
 
 static void take(struct gc_link *l, const uint8_t *p, size_t len)
 {
 	l->bytes_in += len;
 	l->n->stats.bytes_in += len;
-	if (l->tls)
-		decipher(l, p, len);
-	else
+	if (!l->tls) {
 		deliver(l, p, len);
+	} else if (l->state == GC_LINK_YOUNG && !gc_share_may_shake(l->n)) {
+		gc_share_put_aside(l);
+		hold(l, p, len);
+	} else {
+		decipher(l, p, len);
+	}
 }
 
 static void on_read(uv_stream_t *s, ssize_t nread, const uv_buf_t *buf)
@@ -271,17 +311,33 @@ void gc_conn_set_patient(struct gc_link *l, bool is_patient)
 		l->is_patient = is_patient;
 }
 
+void gc_conn_pause(struct gc_link *l)
+{
+	(void)uv_read_stop((uv_stream_t *)&l->tcp);
+}
+
 void gc_conn_read(struct gc_link *l, bool on)
 {
-	if (on)
+	l->is_reading = on;
+	if (!on)
+		gc_conn_pause(l);
+	else if (l->held.len > 0 && !l->is_paused)
+		gc_share_put_aside(l);
+	else if (!l->is_paused)
 		(void)uv_read_start((uv_stream_t *)&l->tcp, on_alloc, on_read);
-	else
-		(void)uv_read_stop((uv_stream_t *)&l->tcp);
 }
 
 void gc_conn_go_on(struct gc_link *l)
 {
-	if (l->state == GC_LINK_UP && !l->is_paused && !l->is_drained)
+	struct gc_buf held = l->held;
+
+	if (!l->is_reading || l->state == GC_LINK_CLOSING)
+		return;
+	l->held = (struct gc_buf){0};
+	if (held.len > 0)
+		decipher(l, held.data, held.len);
+	gc_buf_deinit(&held);
+	if (!l->is_paused && l->is_reading && l->state != GC_LINK_CLOSING)
 		gc_conn_read(l, true);
 }
 
@@ -390,7 +446,6 @@ static void on_closed(uv_handle_t *h)
 	GC_REQUIRE(!l->writing);
 	gc_buf_deinit(&l->in);
 	gc_buf_deinit(&l->out);
-	gc_tls_conn_destroy(l->tls);
 	free(l->why);
 	free(l->name);
 	free(l);
@@ -412,6 +467,10 @@ void gc_conn_close(struct gc_link *l)
 	if (uv_is_writable((uv_stream_t *)&l->tcp))
 		last_words(l);
 	l->state = GC_LINK_CLOSING;
+	gc_share_forget(l);
 	unmark(l);
+	gc_buf_deinit(&l->held);
+	gc_tls_conn_destroy(l->tls); /* now: many may close in one turn, and each holds some ten thousand bytes */
+	l->tls = NULL;
 	uv_close((uv_handle_t *)&l->tcp, on_closed);
 }

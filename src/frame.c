@@ -159,6 +159,18 @@ void gc_link_input(struct gc_link *l, const uint8_t *p, size_t len)
 		gc_conn_set_patient(l, false);
 }
 
+void gc_link_go_on(struct gc_link *l)
+{
+	struct gc_buf held = l->in;
+
+	if (l->state != GC_LINK_UP || held.len < GC_FRAME_HEADER ||
+	    frame_len(held.data) > held.len - GC_FRAME_HEADER)
+		return;
+	l->in = (struct gc_buf){0};
+	gc_link_input(l, held.data, held.len);
+	gc_buf_deinit(&held);
+}
+
 /* ---- out ---- */
 
 static void put_frame(struct gc_buf *b, const struct gc_buf *ctl, const struct gc_buf *msg)

@@ -17,7 +17,6 @@ void gc_link_close(struct gc_link *l, int err, const char *detail)
 	if (l->why)
 		gc_fail_set(l->why, err, GC_STAGE_LINK, "%s", detail ? detail : "");
 	l->n->n_up--;
-	gc_share_forget(l);
 	gc_conn_close(l);
 }
 
@@ -59,6 +58,7 @@ static int keep_names(struct gc_link *l, const char *name)
 	size_t name_len = strlen(name) + 1;
 
 	if (gc_conn_peer(l, &addr)) {
+		gc_source_prove(l->n, &addr);
 		gc_addr_print(&addr, text, sizeof(text));
 		l->port = ntohs(addr.sa.sa_family == AF_INET6 ? addr.in6.sin6_port
 							      : addr.in.sin_port);

@@ -212,6 +212,7 @@ static void node_free(struct gc_node *n)
 	free(n->read_buf);
 	free(n->plain_buf);
 	gc_allow_destroy(n->allow);
+	gc_source_forget_all(n);
 	free(n->name);
 	free(n);
 }

@@ -40,11 +40,11 @@
  * in which an honest one has proved it. */
 #define GC_CLAIM_MS 500
 /* Accepted handshakes. Less than Erlang's net_setuptime (7 s), so that a dialler that is told nothing
- * learns it from us. Beyond the limits the oldest gives way: an honest one takes milliseconds. */
+ * learns it from us. Beyond the limits the oldest gives way: an honest one takes milliseconds. Beyond GC_ACCEPT_MAX first
+ * those from where no node has ever proved the cookie. */
 #define GC_ACCEPT_MS 2000
 #define GC_ACCEPT_MAX 128
-/* A source is an IPv4 address, or a /64 of IPv6: a host can have all the addresses of it. */
-#define GC_ACCEPT_PER_SOURCE 8
+#define GC_ACCEPT_PER_SOURCE 8 /* source.c */
 /* All nodes of a host, a proxy or a mesh sidecar come from here. */
 #define GC_ACCEPT_LOOPBACK 64
 /* The links are looked at in turn, so that their ticks do not come all at once; few turns, as each wakes us
@@ -84,18 +84,20 @@ struct gc_link {
 	enum gc_link_state state;
 	uint8_t quiet_quarters; /* in a row without a byte from it */
 	bool is_dialled, is_dirty, is_told, is_drained, is_secure;
+	bool is_reading; /* or would, but for a pause */
 	struct gc_tls_conn *tls; /* NULL: plain */
 	uint8_t ticks;	 /* since the last look */
 	bool is_patient; /* a lone tick does not wake us: gc_conn_set_patient */
 	uint32_t creation;
 	uint64_t flags;
 	struct gc_buf in;	  /* the beginning of a frame, nothing most of the time */
+	struct gc_buf held;	  /* TLS: read, but not deciphered: it waits for its turn */
 	struct gc_buf out;	  /* not yet handed to the kernel */
 	struct gc_write *writing; /* in libuv's hands; NULL: nothing */
 	struct gc_link *next_dirty, *prev, *next;
 	struct gc_link *prev_paused, *next_paused;
 	uint64_t share_turn, share_end_ns; /* share.c */
-	bool is_paused;			   /* whole frames may wait in `in` */
+	bool is_paused;			   /* whole frames may wait in `in`, and more in `held` */
 	int end_err;			   /* a libuv error: it has ended, and waits to be told down */
 	uint64_t up_mono_ms, last_out_ms;
 	uint64_t bytes_in, bytes_out, frames_in, frames_out;
@@ -122,6 +124,7 @@ struct gc_secret {
 struct gc_accept;
 struct gc_listener;
 struct gc_session;
+struct gc_source;
 struct gc_epmd_host;
 struct gc_node {
 	struct gc_node_config c; /* strings: see below */
@@ -153,6 +156,7 @@ struct gc_node {
 	struct gc_link *paused; /* have had their share of the loop; who waits longest comes first */
 	uv_idle_t paused_idle;	/* runs while there are any */
 	uint64_t turn;
+	uint64_t shake_turn, shake_ns; /* share.c: what strangers have had of it */
 	struct gc_challenge *challenges;
 
 	struct gc_session *sessions; /* dials by name */
@@ -160,6 +164,7 @@ struct gc_node {
 	size_t n_sessions, n_young;
 	struct gc_epmd_host *epmd_hosts;
 
+	struct gc_source *sources; /* source.c */
 	struct gc_accept *accepts; /* oldest first */
 	size_t n_accepts;
 	struct gc_trouble trouble[GC_ERR_LIMIT]; /* of accepting, by reason; 0: of accept(2) itself */
@@ -211,7 +216,8 @@ void gc_conn_timed_out(struct gc_link *l);
 /* The remote address; one of IPv4 that came in over IPv6 is told as what it is. False: unknown. */
 bool gc_conn_peer(const struct gc_link *l, union gc_addr *addr_r);
 void gc_conn_read(struct gc_link *l, bool on);
-/* It may be read from again after its pause; before that, what has been read already. */
+/* It is not read from until gc_conn_go_on: then what has been read already comes first. */
+void gc_conn_pause(struct gc_link *l);
 void gc_conn_go_on(struct gc_link *l);
 /* Takes in what has come, without waiting to be woken for it. */
 void gc_conn_look(struct gc_link *l);
@@ -239,6 +245,11 @@ bool gc_share_is_over(struct gc_link *l);
 /* Reading has come to the end of a link: it is told down in a later turn. */
 void gc_share_end(struct gc_link *l, int uv_err);
 void gc_share_forget(struct gc_link *l); /* it closes; fine if it is not paused */
+/* It is gone on with in a later turn. */
+void gc_share_put_aside(struct gc_link *l);
+/* There is time for a TLS handshake in this turn; one has taken so much of it. */
+bool gc_share_may_shake(struct gc_node *n);
+void gc_share_shook(struct gc_node *n, uint64_t took_ns);
 
 /* ---- link.c ---- */
 /* The handshake is done: tells down an older link of that name, then up. What is known of the peer is
@@ -261,6 +272,8 @@ void gc_link_quarter(struct gc_link *l);
 /* ---- frame.c ---- */
 /* Bytes of frames. */
 void gc_link_input(struct gc_link *l, const uint8_t *p, size_t len);
+/* The whole frames among what it has kept for this turn. */
+void gc_link_go_on(struct gc_link *l);
 
 /* ---- dial.c ---- */
 enum gc_incoming { GC_INCOMING_OK = 0, GC_INCOMING_SIMULTANEOUS = 1, GC_INCOMING_NOK = 2 };
@@ -308,6 +321,13 @@ struct gc_lookup;
 struct gc_lookup *gc_lookup_start(struct gc_node *n, const union gc_addr *addr, const char *name,
 				  uint64_t timeout_ms, gc_epmd_port_cb cb, void *arg);
 void gc_lookup_cancel(struct gc_lookup *l); /* NULL is fine */
+
+/* ---- source.c: where nodes that have proved the cookie come from ---- */
+/* One source: an IPv4 address, or a /64 of IPv6, since a host can have all the addresses of it. */
+void gc_source_net(const union gc_addr *addr, struct gc_net *net_r);
+void gc_source_prove(struct gc_node *n, const union gc_addr *addr);
+bool gc_source_is_proved(const struct gc_node *n, const union gc_addr *addr);
+void gc_source_forget_all(struct gc_node *n);
 
 /* ---- border.c ---- */
 void gc_node_count_cut(uint64_t counts[GC_ERR_LIMIT], int err);

@@ -282,6 +282,44 @@ START_TEST(a_flood)
 }
 END_TEST
 
+/* From 200 addresses at once, again and again: whoever comes from where a node has been before is not pushed out, however
+ * slow it is. */
+START_TEST(a_flood_from_many)
+{
+	static uv_tcp_t flood[400];
+	static uv_connect_t req[400];
+	struct sockaddr_in a, from;
+	char address[32];
+	bool is_known = _i;
+
+	if (is_known) {
+		node_trace_link(&t, &q, "before@127.0.0.1");
+		fake_peer_close(&q);
+	}
+	connect_fake(&p);
+	while (stats(&t).handshakes_pending == 0)
+		uv_run(&loop, UV_RUN_ONCE);
+	uv_ip4_addr("127.0.0.1", gc_node_port(t.n), &a);
+	for (int i = 0; i < 400; i++) {
+		(void)snprintf(address, sizeof(address), "127.0.66.%d", 1 + i % 200);
+		uv_ip4_addr(address, 0, &from);
+		uv_tcp_init(&loop, &flood[i]);
+		ck_assert_int_eq(uv_tcp_bind(&flood[i], (struct sockaddr *)&from, 0), 0);
+		ck_assert_int_eq(
+			uv_tcp_connect(&req[i], &flood[i], (struct sockaddr *)&a, NULL), 0);
+	}
+	while (stats(&t).accepts < 401)
+		uv_run(&loop, UV_RUN_ONCE);
+	ck_assert_uint_eq(stats(&t).handshakes_pending, 128);
+	if (is_known)
+		expect_status(&p, PEER, strlen(PEER), VISIBLE, "ok");
+	else
+		ck_assert(fake_peer_wait_end(&p));
+	for (int i = 0; i < 400; i++)
+		uv_close((uv_handle_t *)&flood[i], NULL);
+}
+END_TEST
+
 /* One who dials us is challenged; it hands that challenge back to us as its own in another connection. */
 START_TEST(our_own_challenge_is_not_answered)
 {
@@ -520,6 +558,7 @@ int main(void)
 	tcase_add_loop_test(k, garbage, 0, 6);
 	tcase_add_loop_test(k, the_deadline, 0, 3);
 	tcase_add_test(k, a_flood);
+	tcase_add_loop_test(k, a_flood_from_many, 0, 2);
 	tcase_add_test(k, our_own_challenge_is_not_answered);
 	tcase_add_loop_test(k, alive_and_what_is_said, 0, 2);
 	tcase_add_test(k, alive_without_the_cookie);
