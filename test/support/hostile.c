@@ -21,7 +21,8 @@
  *   --dial-ms MS      the target dials us within that time (default 60000); it is dialled anew
  * after each attack, so keep the target's pauses short: {reconnect, #{max_ms => 300}}
  *   --crowd N         connections of the crowd attacks and many_links (default 1000)
- *   --calls N         calls of the attack calls (default 1000000)
+ *   --calls N         calls of the attack calls (default 1000000); floods of TLS are as large in
+ * proportion
  *   --big-mb N        size of big_message (default 300)
  *   --seed N          for what is random (default: random, printed on failure)
  *   --tls 1.2|1.3     all goes over TLS of that version, where there is OpenSSL

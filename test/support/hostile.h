@@ -86,20 +86,23 @@
 	X(tls_chain,                                                                               \
 	  "chains of 100 certificates, of 60 and 100 KB: no entry; with a good one: in")           \
 	X(tls_alerts, "floods of alerts and changes of cipher, before and in it: must be cut")     \
-	X(tls_sessions, "resumes sessions that never were, 200 times: a full handshake, or cut")   \
+	X(tls_sessions,                                                                            \
+	  "resumes sessions that never were, --crowd/5 times: a full handshake, or cut")           \
 	X(tls_crowd_silent, "--crowd at once that begin no TLS; a good node gets in")              \
 	X(tls_crowd_hello, "--crowd at once that say hello, and no more; a good node gets in")     \
-	X(tls_hellos, "hellos as fast as they go, for three seconds; a good node gets in")
+	X(tls_hellos,                                                                              \
+	  "hellos of one address, as fast as they go, for three seconds; a good node gets in")
 #define HOSTILE_TLS_MEMBERS(X)                                                                     \
 	X(tls_renegotiate, "asks for new keys, over and over: lives, or is cut; never reads: cut") \
-	X(tls_key_updates, "10^4 changes of keys: lives, or is cut; never reads: must be cut")     \
-	X(tls_empty, "10^5 empty records: lives, or is cut")                                       \
-	X(tls_warnings, "10^4 warnings: lives, or is cut")                                         \
+	X(tls_key_updates,                                                                         \
+	  "--calls/100 changes of keys: lives, or is cut; never reads: must be cut")               \
+	X(tls_empty, "--calls/10 empty records: lives, or is cut")                                 \
+	X(tls_warnings, "--calls/100 warnings: lives, or is cut")                                  \
 	X(tls_huge, "sealed records of more than 2^14 bytes: must be cut")                         \
 	X(tls_flips, "records with a bit flipped, 200 times: must be cut, not answered")           \
 	X(tls_bye, "says goodbye and goes on: must be cut, not answered")                          \
 	X(tls_torn, "ends or resets in mid record, in mid frame: must be cut, and let in again")   \
-	X(tls_bytes, "a record for each byte: answered; 3*10^5 of them: others are served")        \
+	X(tls_bytes, "a record for each byte: answered; --calls/3 of them: others are served")     \
 	X(tls_types, "records and messages of all types on a link: lives, or is cut")
 
 #define HOSTILE_BAD_CERTS 8

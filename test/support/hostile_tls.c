@@ -217,6 +217,10 @@ ssize_t tls_read_now(struct peer *p, void *out, size_t len)
 				return n;
 			t->has_failed = SSL_get_error(t->ssl, n) != SSL_ERROR_WANT_READ;
 		}
+		if (t->alert == SSL_AD_NO_RENEGOTIATION) { /* OpenSSL takes no such answer */
+			errno = EPROTO;
+			return -1;
+		}
 		ssize_t n = recv(p->fd, data, sizeof data, 0);
 		if (n <= 0)
 			return n;

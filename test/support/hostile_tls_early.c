@@ -284,12 +284,15 @@ static bool open_silent(struct hostile *h, struct peer *p, uint32_t i)
 	return peer_open_raw(h, p, 10 + i % 200);
 }
 
-static bool open_hello(struct hostile *h, struct peer *p, uint32_t i)
+static bool say_hello(struct peer *p)
 {
-	if (!open_silent(h, p, i))
-		return false;
 	peer_send(p, crowd_hello.p, crowd_hello.len);
 	return true;
+}
+
+static bool open_hello(struct hostile *h, struct peer *p, uint32_t i)
+{
+	return open_silent(h, p, i) && say_hello(p);
 }
 
 bool attack_tls_crowd_silent(struct hostile *h)
@@ -317,7 +320,8 @@ bool attack_tls_hellos(struct hostile *h)
 	put_hello(h, &crowd_hello);
 	while (now_ms() < due && worst >= 0) {
 		peer_close(&ring[n % h->crowd]);
-		open_hello(h, &ring[n % h->crowd], n);
+		if (peer_open_raw(h, &ring[n % h->crowd], 6))
+			say_hello(&ring[n % h->crowd]);
 		n++;
 		if (now_ms() < next_probe)
 			continue;

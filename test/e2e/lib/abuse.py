@@ -132,6 +132,9 @@ class Siege:
         except PermissionError:  # it is not dumpable
             raise Skip("only root may look into the process") from None
         self.control.eval("e2e_gauge:echo()")
+        for node in (self.caller, self.joiner):  # the first time costs a node the loading of its code
+            world.until(lambda n=node: n.eval("net_adm:ping(C)", C=self.gc.cnode) == "pong", 20, f"{node.short} is let in")
+        self.joiner.eval("erlang:disconnect_node(C)", C=self.gc.cnode)
         self.fds = self.state()[0]
         self.port = self.gc.call("info", self.caller)["listen_port"]
         self.cookie_file = os.path.join(world.home("hostile"), ".erlang.cookie")
