@@ -84,6 +84,7 @@ FUZZ_TARGET(inbound)
 	if (len == 0)
 		return 0;
 	uint8_t *copy = malloc(len), how = data[0];
+	uint64_t accepted_before = f->n->stats.accepts_ok;
 	FUZZ_REQUIRE(copy);
 	memcpy(copy, data, len);
 	if (how & OLDER_LINK)
@@ -94,6 +95,8 @@ FUZZ_TARGET(inbound)
 	}
 	l = accepted(f);
 	feed(f, l, copy + 1, len - 1, how);
+	if (!(how & RIGHT_DIGEST) || (how & REFLECT)) /* no link without the cookie */
+		FUZZ_REQUIRE(f->n->stats.accepts_ok == accepted_before);
 	if (l->state == GC_LINK_YOUNG)
 		l->ops->on_end(l, UV_EOF);
 	if (older && older->state == GC_LINK_UP)
