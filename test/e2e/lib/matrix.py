@@ -27,11 +27,11 @@ class Matrix(Stage):
         self.b.eval("[erlang:disconnect_node(N) || N <- nodes(connected)], ok")
 
     def lose_syns(self):
-        """Nobody connects to b any more, and whoever was connected is cut off by b."""
-        port = dict((bytes(n).decode(), p) for n, p in self.b.eval("net_adm:names(A)", A=tuple(
-            map(int, self.place.address.split("."))))[1])["b"]
+        """Nobody connects to b or the owner any more, and whoever was connected to b is cut off by it."""
+        listed = self.b.eval("net_adm:names(A)", A=tuple(map(int, self.place.address.split("."))))[1]
+        ports = ", ".join(str(port) for name, port in listed if bytes(name) in (b"a", b"b"))
         self.place.do("nft", "add table inet gc; add chain inet gc in { type filter hook input priority 0; policy accept; }; "
-                             f"add rule inet gc in tcp dport {port} drop")
+                             f"add rule inet gc in tcp dport {{ {ports} }} tcp flags & (syn | ack) == syn drop")
         self.cut_off()
 
     def find_syns(self):
