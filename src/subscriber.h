@@ -36,7 +36,7 @@ struct gc_subscribers_config {
 /* Borrows what is in c. NULL: out of memory. */
 struct gc_subscribers *gc_subscribers_create(const struct gc_subscribers_config *c);
 /* Whoever is not attached yet waits again: it begins so, and after each new link to the owner. */
-void gc_subscribers_hold(struct gc_subscribers *s);
+void gc_subscribers_hold(struct gc_subscribers *all);
 /* What they hear first is known now. Later calls do nothing. */
 void gc_subscribers_begin(struct gc_subscribers *all);
 void gc_subscribers_close(struct gc_subscribers *all, void (*closed)(void *arg), void *arg);

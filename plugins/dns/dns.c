@@ -284,7 +284,7 @@ static int open_dns(struct source *s, char *err, size_t err_len)
 		o.nameservers = servers.len > 1 ? (const char *)servers.data : NULL;
 		status = gc_dns_create(s->base.host->loop, &o, &s->base.dns, err, err_len);
 	} else {
-		snprintf(err, err_len, "out of memory");
+		(void)snprintf(err, err_len, "out of memory");
 	}
 	gc_buf_deinit(&servers);
 	return status;
@@ -300,11 +300,11 @@ static bool domains_ok(const struct gc_host *host, struct gc_instance *inst, cha
 
 		if (gc_host_ok(domain, strlen(domain)))
 			continue;
-		snprintf(err, err_len, "domain: \"%.100s\" is not a domain name", domain);
+		(void)snprintf(err, err_len, "domain: \"%.100s\" is not a domain name", domain);
 		return false;
 	}
 	if (n == 0)
-		snprintf(err, err_len, "domain: none is given");
+		(void)snprintf(err, err_len, "domain: none is given");
 	return n > 0;
 }
 
@@ -320,7 +320,7 @@ static int create(const struct gc_host *host, struct gc_instance *inst, void **s
 		return -1;
 	s = calloc(1, sizeof(*s) + 2 * n * sizeof(s->questions[0]));
 	if (!s) {
-		snprintf(err, err_len, "out of memory");
+		(void)snprintf(err, err_len, "out of memory");
 		return -1;
 	}
 	s->base = (struct gc_several){.calls = &calls, .host = host, .inst = inst};

@@ -111,12 +111,12 @@ static bool set_place(struct source *s, size_t i, char *err, size_t err_len)
 
 	p->is_local = strcmp(name, "localhost") == 0;
 	if (p->is_local && !own) {
-		snprintf(err, err_len, "hosts: the own host is not known, name it");
+		(void)snprintf(err, err_len, "hosts: the own host is not known, name it");
 		return false;
 	}
 	p->host = p->is_local ? own : name;
 	if (!gc_host_ok(p->host, strlen(p->host))) {
-		snprintf(err, err_len, "hosts: \"%s\" is not a host", p->host);
+		(void)snprintf(err, err_len, "hosts: \"%s\" is not a host", p->host);
 		return false;
 	}
 	p->loop = h->loop;
@@ -138,7 +138,7 @@ static int create(const struct gc_host *host, struct gc_instance *inst, void **s
 	struct gc_dns_options o = {.timeout_ms = (uint64_t)host->num(inst, "lookup_timeout", 0)};
 
 	if (!s) {
-		snprintf(err, err_len, "out of memory");
+		(void)snprintf(err, err_len, "out of memory");
 		return -1;
 	}
 	s->base = (struct gc_several){.calls = &calls, .host = host, .inst = inst, .n = n};

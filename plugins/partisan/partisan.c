@@ -290,7 +290,7 @@ static void on_channels(void *arg, int err, const char *reason, const void *term
 {
 	struct asked *asked = arg;
 	struct partisan *p = asked->partisan;
-	const size_t size = len + 2 * ATOM_MAX + 200;
+	const size_t size = len + (size_t)2 * ATOM_MAX + 200;
 	uint8_t *buf = malloc(size);
 	struct out args = {.p = buf, .size = buf ? size : 0};
 

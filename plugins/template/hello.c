@@ -34,7 +34,7 @@ static enum gc_quality hello_refresh(void *self, struct gc_request *request, cha
 
 	if (!f) {
 		/* An error removes nobody: the last good answer stays. The reason is for people. */
-		snprintf(reason, reason_len, "%s: %s", path, strerror(errno));
+		(void)snprintf(reason, reason_len, "%s: %s", path, strerror(errno));
 		return GC_ERROR;
 	}
 	while (fgets(line, sizeof(line), f)) {
@@ -57,7 +57,7 @@ static int hello_create(const struct gc_host *host, struct gc_instance *instance
 	struct hello *h = malloc(sizeof(*h));
 
 	if (!h) {
-		snprintf(err, err_len, "out of memory");
+		(void)snprintf(err, err_len, "out of memory");
 		return -1; /* close is not called then */
 	}
 	h->host = host;

@@ -105,7 +105,7 @@ static int hello_create(const struct gc_host *host, struct gc_instance *instance
 	struct hello *h = calloc(1, sizeof(*h));
 
 	if (!h) {
-		snprintf(err, err_len, "out of memory");
+		(void)snprintf(err, err_len, "out of memory");
 		return -1;
 	}
 	h->host = host;
