@@ -19,6 +19,7 @@ static void tell(const struct gc_config *c)
 	FUZZ_REQUIRE(!b.failed && gc_etf_check(b.data, b.len) == (int64_t)b.len);
 	FUZZ_REQUIRE(c->reconnect_min_ms > 0 && c->reconnect_min_ms <= c->reconnect_max_ms);
 	FUZZ_REQUIRE(c->refresh_interval_ms > 0 && c->max_peers > 0 && c->confirm_removal > 0);
+	FUZZ_REQUIRE(gc_config_epmd(c) != GC_CONFIG_EPMD_DEFAULT);
 	FUZZ_REQUIRE(c->refresh_jitter >= 0 && c->refresh_jitter <= 1);
 	gc_buf_deinit(&b);
 }

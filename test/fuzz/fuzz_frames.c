@@ -1,5 +1,6 @@
 /* What a peer that has the cookie may send: frames, control messages and what they carry, up to the
- * answer. The input is the stream, after one byte that says in how large pieces it comes. */
+ * answer. The input is the stream, after one byte that says in how large pieces it comes, and whether each finds the
+ * link's share of the turn used up. */
 #include "fuzz_node.h"
 
 /* Every frame that was to leave is whole, and holds one control tuple and perhaps one message. */
@@ -33,16 +34,31 @@ static void send_in_vain(struct gc_link *l)
 	FUZZ_REQUIRE(gc_link_send(l, &nothing, &torn) < 0 && l->out.len == before);
 }
 
+#define PIECE(how) ((size_t)(how) & 0x7f)
+#define IS_SLOW(how) ((how) & 0x80)
+
+/* What is put aside is gone on with in the next turn. */
+static void feed(struct fuzz_node *f, struct gc_link *l, const uint8_t *p, size_t len, uint8_t how)
+{
+	if (IS_SLOW(how)) {
+		l->share_turn = f->n->turn;
+		l->share_end_ns = 1;
+	}
+	gc_link_input(l, p, len);
+	while (l->is_paused && l->state == GC_LINK_UP)
+		(void)uv_run(&f->loop, UV_RUN_NOWAIT);
+}
+
 FUZZ_TARGET(frames)
 {
 	struct fuzz_node *f = fuzz_node();
 
 	if (len == 0)
 		return 0;
-	size_t piece = data[0] ? data[0] : len;
+	size_t piece = PIECE(data[0]) ? PIECE(data[0]) : len;
 	struct gc_link *l = fuzz_node_link(f);
 	for (size_t at = 1; at < len; at += piece)
-		gc_link_input(l, data + at, len - at < piece ? len - at : piece);
+		feed(f, l, data + at, len - at < piece ? len - at : piece, data[0]);
 	if (l->state == GC_LINK_UP)
 		look_at_answers(l);
 	send_in_vain(l);
