@@ -53,7 +53,7 @@ void gc_row_describe(const struct gc_row *row, char *text, size_t len);
 int gc_row_set(struct gc_setting *s, const struct gc_term *t);
 /* An IPv4 or IPv6 address, perhaps with a scope (fe80::1%eth0). */
 bool gc_row_is_address(const char *text);
-void gc_row_put(const struct gc_row *row, const struct gc_config *c, struct gc_buf *etf);
+void gc_row_put(const struct gc_row *row, const struct gc_config *c, struct gc_buf *b);
 
 /* Failures, all GC_EINVAL (or GC_ENOMEM). t: the culprit, may be NULL. */
 int gc_setting_fail(const struct gc_setting *s, const struct gc_term *t, const char *fmt, ...)
