@@ -46,7 +46,7 @@ static enum gc_quality hello_refresh(void *self, struct gc_request *request, cha
 		if (line[0])
 			h->host->add_peer(request, &peer);
 	}
-	fclose(f);
+	(void)fclose(f);
 	/* All there are. Say GC_PARTIAL if some may be missing: then nobody is removed either. */
 	return GC_COMPLETE;
 }
