@@ -47,7 +47,7 @@ eval(Text, Bindings) ->
     try
         {ok, Tokens, _} = erl_scan:string(unicode:characters_to_list(Text)),
         {ok, Exprs} = erl_parse:parse_exprs(Tokens),
-        {value, Value, _} = erl_eval:exprs(Exprs, maps:to_list(Bindings)),
+        {value, Value, _} = erl_eval:exprs(Exprs, orddict:from_list(maps:to_list(Bindings))),
         {ok, Value}
     catch
         Class:Reason:Stack -> {Class, Reason, unicode:characters_to_binary(io_lib:format("~tp", [Stack]))}
