@@ -16,6 +16,7 @@ def name_taken(w):
     first = GenCluster(w, a, **options)
     recorder.expect_view(b)
     a.expect_nodes(b)
+    b.expect_nodes(a)
     for sig in (9, 15):
         w.expect(lambda g=first: g.cnode in a.hidden and g.cnode in b.hidden, 10, "its links")
         seen = len(a.events), len(b.events), len(recorder.messages)

@@ -147,6 +147,8 @@ class Stage:
             return self.told.members == others
         self.w.expect(told, 30, "the subscriber knows all members")
         self.a.expect_nodes(self.b, self.c, within=20)
+        self.w.expect(lambda: all(self.gc.cnode in node.hidden for node in self.nodes.values()), 20,
+                      "its own links: without EPMD nobody could ask it")
         self.gc.expect_members(self.b, self.c)
         self.told.look()
         assert self.told.members == others, self.told.members
