@@ -37,16 +37,17 @@ static void send_in_vain(struct gc_link *l)
 #define PIECE(how) ((size_t)(how) & 0x7f)
 #define IS_SLOW(how) ((how) & 0x80)
 
-/* What is put aside is gone on with in the next turn. */
-static void feed(struct fuzz_node *f, struct gc_link *l, const uint8_t *p, size_t len, uint8_t how)
+/* What is put aside is gone on with in the next turn. False: the link has closed in it, and is no more. */
+static bool feed(struct fuzz_node *f, struct gc_link *l, const uint8_t *p, size_t len, uint8_t how)
 {
 	if (IS_SLOW(how)) {
 		l->share_turn = f->n->turn;
 		l->share_end_ns = 1;
 	}
 	gc_link_input(l, p, len);
-	while (l->is_paused && l->state == GC_LINK_UP)
+	while (f->n->n_conns > 0 && l->is_paused && l->state == GC_LINK_UP)
 		(void)uv_run(&f->loop, UV_RUN_NOWAIT);
+	return f->n->n_conns > 0;
 }
 
 FUZZ_TARGET(frames)
@@ -57,11 +58,13 @@ FUZZ_TARGET(frames)
 		return 0;
 	size_t piece = PIECE(data[0]) ? PIECE(data[0]) : len;
 	struct gc_link *l = fuzz_node_link(f);
-	for (size_t at = 1; at < len; at += piece)
-		feed(f, l, data + at, len - at < piece ? len - at : piece, data[0]);
-	if (l->state == GC_LINK_UP)
+	bool is_there = true;
+	for (size_t at = 1; at < len && is_there; at += piece)
+		is_there = feed(f, l, data + at, len - at < piece ? len - at : piece, data[0]);
+	if (is_there && l->state == GC_LINK_UP)
 		look_at_answers(l);
-	send_in_vain(l);
-	fuzz_node_settle(f, l);
+	if (is_there)
+		send_in_vain(l);
+	fuzz_node_settle(f, is_there ? l : NULL);
 	return 0;
 }

@@ -119,9 +119,9 @@ struct gc_link *fuzz_node_link(struct fuzz_node *f)
 
 void fuzz_node_settle(struct fuzz_node *f, struct gc_link *l)
 {
-	if (l->state == GC_LINK_UP)
+	if (l && l->state == GC_LINK_UP)
 		gc_link_close(l, GC_ESHUTDOWN, "");
-	else if (l->state == GC_LINK_YOUNG)
+	else if (l && l->state == GC_LINK_YOUNG)
 		gc_conn_close(l);
 	while (f->n->n_conns > 0)
 		(void)uv_run(&f->loop, UV_RUN_NOWAIT);

@@ -24,7 +24,7 @@ struct fuzz_node {
 struct fuzz_node *fuzz_node(void);
 /* A link to FUZZ_PEER that is up. */
 struct gc_link *fuzz_node_link(struct fuzz_node *f);
-/* Closes what is left open, turns the loop until it is gone, and looks that nothing stayed behind.
+/* Closes l (NULL: it is gone already) and what else is left open, turns the loop until it is gone, and looks that nothing stayed behind.
  */
 void fuzz_node_settle(struct fuzz_node *f, struct gc_link *l);
 
