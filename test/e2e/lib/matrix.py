@@ -26,10 +26,16 @@ class Matrix(Stage):
         self.touch(self.b)
         self.b.eval("[erlang:disconnect_node(N) || N <- nodes(connected)], ok")
 
+    def node_ports(self):
+        """The ports of b and the owner, once EPMD tells both (a node registers again some time after EPMD has been away)."""
+        listed = self.b.eval("case net_adm:names(A) of {ok, L} -> L; _ -> [] end",
+                             A=tuple(map(int, self.place.address.split("."))))
+        ports = [port for name, port in listed if bytes(name) in (b"a", b"b")]
+        return ports if len(ports) == 2 else None
+
     def lose_syns(self):
         """Nobody connects to b or the owner any more, and whoever was connected to b is cut off by it."""
-        listed = self.b.eval("net_adm:names(A)", A=tuple(map(int, self.place.address.split("."))))[1]
-        ports = ", ".join(str(port) for name, port in listed if bytes(name) in (b"a", b"b"))
+        ports = ", ".join(map(str, self.w.until(self.node_ports, 10, "EPMD knows b and the owner")))
         self.place.do("nft", "add table inet gc; add chain inet gc in { type filter hook input priority 0; policy accept; }; "
                              f"add rule inet gc in tcp dport {{ {ports} }} tcp flags & (syn | ack) == syn drop")
         self.cut_off()
