@@ -8,6 +8,7 @@ import socket
 from lib import *
 from lib.dns import Dns
 from lib.load import cpu
+from lib.loop import SLOW
 from lib.net import Net
 
 NO_FD = "emfile"
@@ -80,7 +81,7 @@ def strangers(w):
         assert gc.members(via=node) == {b.name, c.name}
     assert gc.call("metrics")["accepts_cut"][NO_FD] > 50
     assert len([line for line in gc.proc.lines if NO_FD in line]) < 10, "rate-limited"
-    assert cpu(gc.proc.pid) - used < 1, "it spins"
+    assert cpu(gc.proc.pid) - used < SLOW, "it spins"
     crowd.close()
     limit(gc)
     assert recorder.view() == {b.name, c.name} and len(recorder.changes()) == 2
@@ -112,8 +113,8 @@ def nothing_left(w):
     w.start_epmd(place)
     gc.expect_log(f"not registered: .*{NO_FD}")
     assert gc.call("info")["registered"] is False
-    assert cpu(gc.proc.pid) - used < 1, "it spins"
-    assert gc.call("info")["loop_max_ms"] < 500
+    assert cpu(gc.proc.pid) - used < SLOW, "it spins"
+    assert gc.call("info")["loop_max_ms"] < 500 * SLOW
     crowd.close()
     w.write("nodes", atoms([b]) + ".\n")
     limit(gc)

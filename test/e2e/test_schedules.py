@@ -12,6 +12,7 @@ from lib import *
 from lib.loop import Failed
 from lib.matrix import Matrix
 
+PARTS = 5
 SPREAD = 7  # coprime to the number of cells: those of near seeds are far apart
 
 
@@ -41,4 +42,4 @@ def part(number, of):
     return schedules
 
 
-main(*(part(i, 5) for i in range(5)), net=True)
+main(*(part(i, PARTS) for i in range(PARTS)), net=True, within=max(120, 4 * len(seeds()) // PARTS))

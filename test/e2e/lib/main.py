@@ -39,11 +39,11 @@ class TestWorld(World):
         return [node.ready() for node in nodes]
 
 
-def run_one(function):
+def run_one(function, within):
     """'pass', 'skip' or 'fail'."""
     name, begin = function.__name__, time.monotonic()
     signal.signal(signal.SIGALRM, on_alarm)
-    signal.alarm(int(DEADLINE * SLOW))
+    signal.alarm(int(within * SLOW))
     world, verdict, why = TestWorld(name), "pass", ""
     try:
         try:
@@ -82,13 +82,13 @@ def become_root():
     os.execvp("unshare", argv + [sys.executable] + sys.argv)
 
 
-def main(*functions, net=False):
-    """net: they make network namespaces."""
+def main(*functions, net=False, within=DEADLINE):
+    """net: they make network namespaces. within: seconds for each."""
     if net:
         become_root()
     names = sys.argv[1:]
     known = {f.__name__ for f in functions}
     if not set(names) <= known:
         sys.exit(f"no such test: {sorted(set(names) - known)}; there are {sorted(known)}")
-    verdicts = [run_one(f) for f in functions if not names or f.__name__ in names]
+    verdicts = [run_one(f, within) for f in functions if not names or f.__name__ in names]
     sys.exit(1 if "fail" in verdicts else 77 if set(verdicts) == {"skip"} else 0)
