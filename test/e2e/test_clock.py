@@ -71,8 +71,9 @@ def jumps(w):
     clock.set(-100 * HOUR)
     w.until(lambda: gc.peers()[d.name]["attempts"] > attempts, 4, "a backoff that was pending ends in its time")
     clock.set(100 * HOUR)
+    seen = len(recorder.changes())
     d.start().ready()
-    recorder.expect_change("nodeup", d, 5, len(recorder.changes()))
+    recorder.expect_change("nodeup", d, 5, seen)
     seen = len(recorder.changes())
     quiet = a.begin(f"timer:sleep({TICKTIME * 1250})")  # the quiet is the test: no tick is missed
     for offset in (0, 50 * HOUR, -50 * HOUR):

@@ -95,7 +95,7 @@ static void push_many(struct source *s, enum gc_quality quality, int n)
 			refused++;
 			continue;
 		}
-		(void)snprintf(node, sizeof(node), "p%d@h", i);
+		(void)snprintf(node, sizeof(node), i == n - 1 ? "last@h" : "p%d@h", i);
 		add(s, push, node);
 		s->host->finish(push, quality, quality == GC_COMPLETE ? NULL : "a part");
 	}

@@ -492,7 +492,7 @@ START_TEST(test_push_flood)
 	add("bad_async", "push");
 	gc_discover_start(discover);
 	const struct kept *k = answer(2);
-	is_complete(first_of("bad_async"), "p99999@h");
+	is_complete(first_of("bad_async"), "last@h");
 	ck_assert(first_of("bad_async")->pushed);
 	is_complete(k, "good@h");
 	ck_assert(!k->pushed);
@@ -617,10 +617,18 @@ static int count_threads(void)
 	return n - 2;
 }
 
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
 /* A thread that hangs cannot be ended: others are made in its place, but never more than four, and that is
  * told. They stay. */
 START_TEST(test_blocking_stuck)
 {
+	uv_thread_t first; /* a sanitizer has one of its own from then on */
+	ck_assert_int_eq(uv_thread_create(&first, nothing, NULL), 0);
+	(void)uv_thread_join(&first);
 	int before = count_threads();
 	bool is_stuck = false;
 
