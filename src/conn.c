@@ -10,7 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SLICE 2048u
+/* What is deciphered at once, so that a slice takes about a tenth of a millisecond whatever is in it. */
+#define SLICE_MAX 2048u
+#define SLICE_MIN 128u
+#define SLICE_NS 100000u
 
 struct gc_write {
 	uv_write_t req;
@@ -238,19 +241,32 @@ static void decipher_slice(struct gc_link *l, const uint8_t *p, size_t len)
 	limit_answers(l);
 }
 
+static uint16_t next_slice(size_t slice, uint64_t took_ns)
+{
+	if (took_ns > 2 * SLICE_NS)
+		return (uint16_t)(slice / 4 > SLICE_MIN ? slice / 4 : SLICE_MIN);
+	if (took_ns < SLICE_NS && slice < SLICE_MAX)
+		return (uint16_t)(slice * 2);
+	return (uint16_t)slice;
+}
+
 /* A slice at a time, since records may be as small as their sender likes, and each has its cost. What is left once the share
  * is used up waits as it came. */
 static void decipher(struct gc_link *l, const uint8_t *p, size_t len)
 {
 	gc_share_begin(l);
 	while (len > 0 && l->state != GC_LINK_CLOSING && !gc_share_is_over(l)) {
-		size_t n = len < SLICE ? len : SLICE;
-		uint64_t since_ns = uv_hrtime();
+		size_t slice = l->tls_slice && l->state == GC_LINK_UP ? l->tls_slice : SLICE_MAX;
+		size_t n = len < slice ? len : slice;
+		uint64_t since_ns = uv_hrtime(), took_ns;
 		bool is_young = l->state == GC_LINK_YOUNG;
 
 		decipher_slice(l, p, n);
+		took_ns = uv_hrtime() - since_ns;
 		if (is_young)
-			gc_share_shook(l->n, uv_hrtime() - since_ns);
+			gc_share_shook(l->n, took_ns);
+		else if (n == slice || took_ns > SLICE_NS)
+			l->tls_slice = next_slice(slice, took_ns);
 		p += n;
 		len -= n;
 	}

@@ -19,7 +19,7 @@
 
 /* With port 0 the first address gets a port that may be taken at the next one: so often another is tried. */
 #define TRIES 16
-#define MAX_A_TURN 64
+#define MAX_A_TURN 32 /* with TLS each is some ten microseconds of work before it has said anything */
 #define NO_ROOM_MS 100 /* until accept is tried again */
 
 struct gc_listener {

@@ -91,6 +91,7 @@ struct gc_link {
 	uint32_t creation;
 	uint64_t flags;
 	struct gc_buf in;	  /* the beginning of a frame, nothing most of the time */
+	uint16_t tls_slice;	  /* TLS: bytes that are deciphered at once; 0: none yet */
 	struct gc_buf held;	  /* TLS: read, but not deciphered: it waits for its turn */
 	struct gc_buf out;	  /* not yet handed to the kernel */
 	struct gc_write *writing; /* in libuv's hands; NULL: nothing */
@@ -156,7 +157,7 @@ struct gc_node {
 	struct gc_link *paused; /* have had their share of the loop; who waits longest comes first */
 	uv_idle_t paused_idle;	/* runs while there are any */
 	uint64_t turn;
-	uint64_t shake_turn, shake_ns; /* share.c: what strangers have had of it */
+	uint64_t shake_turn, shake_ns, shake_rest_ns; /* share.c: what strangers have had of it; none before rest is over */
 	struct gc_challenge *challenges;
 
 	struct gc_session *sessions; /* dials by name */

@@ -11,9 +11,10 @@
 /* More than any single request takes with thousands of peers; far less than what a person or a tick notices. */
 #define GC_SHARE_NS 500000u
 #define GC_PAUSED_NS 1000000u
-/* All TLS handshakes of a turn, beyond those that have waited already. A step of one cannot be divided: a third of a millisecond,
- * with long keys or chains milliseconds. */
-#define GC_SHAKES_NS 1000000u
+/* All TLS handshakes of a turn. A step of one cannot be divided: a third of a millisecond, with long keys or chains milliseconds;
+ * after such a long one the others have as long for themselves before the next. */
+#define GC_SHAKES_NS 500000u
+#define GC_LONG_SHAKE_NS 1000000u
 
 static void go_on(struct gc_link *l)
 {
@@ -28,14 +29,29 @@ static void go_on(struct gc_link *l)
 		gc_conn_go_on(l);
 }
 
+/* Who waits longest, among those that may go on now. */
+static struct gc_link *next(struct gc_node *n)
+{
+	bool may_shake = gc_share_may_shake(n);
+	struct gc_link *l;
+
+	DL_FOREACH2(n->paused, l, next_paused)
+	{
+		if (may_shake || l->state != GC_LINK_YOUNG)
+			return l;
+	}
+	return NULL;
+}
+
 static void on_idle(uv_idle_t *idle)
 {
 	struct gc_node *n = idle->data;
 	uint64_t end_ns = uv_hrtime() + GC_PAUSED_NS;
+	struct gc_link *l;
 
 	n->turn++;
-	while (n->paused && uv_hrtime() < end_ns)
-		go_on(n->paused);
+	while (uv_hrtime() < end_ns && (l = next(n)))
+		go_on(l);
 	if (!n->paused)
 		(void)uv_idle_stop(idle);
 }
@@ -92,6 +108,8 @@ void gc_share_forget(struct gc_link *l)
 
 bool gc_share_may_shake(struct gc_node *n)
 {
+	if (uv_hrtime() < n->shake_rest_ns)
+		return false;
 	return n->shake_turn != n->turn || n->shake_ns < GC_SHAKES_NS;
 }
 
@@ -101,4 +119,6 @@ void gc_share_shook(struct gc_node *n, uint64_t took_ns)
 		n->shake_ns = 0;
 	n->shake_turn = n->turn;
 	n->shake_ns += took_ns;
+	if (took_ns > GC_LONG_SHAKE_NS)
+		n->shake_rest_ns = uv_hrtime() + took_ns;
 }
