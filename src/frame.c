@@ -95,6 +95,12 @@ static size_t whole_frames(struct gc_link *l, const uint8_t *p, size_t len)
 	return at;
 }
 
+/* The frame that has begun in l->in is larger than any may be. */
+static bool is_too_big(const struct gc_link *l)
+{
+	return l->in.len >= GC_FRAME_HEADER && frame_len(l->in.data) > l->n->c.max_frame;
+}
+
 /* How many bytes the frame that has begun in l->in still wants. */
 static size_t missing(const struct gc_link *l)
 {
@@ -114,7 +120,7 @@ static size_t continue_frame(struct gc_link *l, const uint8_t *p, size_t len)
 		gc_link_close(l, GC_ENOMEM, "no memory for a frame");
 		return n;
 	}
-	if (l->in.len == GC_FRAME_HEADER && frame_len(l->in.data) > l->n->c.max_frame) {
+	if (is_too_big(l)) {
 		bad_frame(l, GC_ETOOBIG, "a frame larger than max_frame");
 	} else if (l->in.len >= GC_FRAME_HEADER && missing(l) == 0) {
 		struct gc_buf frame = l->in;
@@ -164,7 +170,7 @@ void gc_link_go_on(struct gc_link *l)
 	struct gc_buf held = l->in;
 
 	if (l->state != GC_LINK_UP || held.len < GC_FRAME_HEADER ||
-	    frame_len(held.data) > held.len - GC_FRAME_HEADER)
+	    (!is_too_big(l) && frame_len(held.data) > held.len - GC_FRAME_HEADER))
 		return;
 	l->in = (struct gc_buf){0};
 	gc_link_input(l, held.data, held.len);

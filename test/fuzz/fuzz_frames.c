@@ -47,6 +47,9 @@ static bool feed(struct fuzz_node *f, struct gc_link *l, const uint8_t *p, size_
 	gc_link_input(l, p, len);
 	while (f->n->n_conns > 0 && l->is_paused && l->state == GC_LINK_UP)
 		(void)uv_run(&f->loop, UV_RUN_NOWAIT);
+	/* Nothing more is gathered for a frame that is larger than any may be. */
+	FUZZ_REQUIRE(f->n->n_conns == 0 || l->state != GC_LINK_UP || l->in.len < GC_FRAME_HEADER ||
+		     l->in.data[0] == 0);
 	return f->n->n_conns > 0;
 }
 

@@ -135,6 +135,23 @@ START_TEST(a_flood_waits_its_turn)
 }
 END_TEST
 
+/* A frame that is larger than any may be is refused, too, when only its length has come, and that had to wait. */
+START_TEST(too_big_and_its_turn)
+{
+	static const uint8_t huge[] = {0xff, 0xff, 0xff, 0xff};
+	uint8_t out[64];
+	size_t len = put_frame(out, 1, false);
+
+	open_linked(NULL);
+	t.on_ctl = take_long;
+	memcpy(out + len, huge, sizeof(huge));
+	fake_peer_send(&p, out, len + sizeof(huge));
+	wait_count(&t, n_down, 1);
+	ck_assert_int_eq(t.why.err, GC_ETOOBIG);
+	ck_assert_uint_eq(times_paused(), 1);
+}
+END_TEST
+
 static int n_before_other;
 
 static void note_other(struct node_trace *trace, struct gc_link *l)
@@ -795,6 +812,7 @@ int main(void)
 	tcase_set_timeout(o, 60);
 	tcase_add_loop_test(f, frames_in_pieces, 1, 40);
 	tcase_add_loop_test(f, a_flood_waits_its_turn, 0, 12);
+	tcase_add_test(f, too_big_and_its_turn);
 	tcase_add_test(f, a_flood_does_not_hold_up_others);
 	tcase_add_loop_test(f, a_flood_ends, 0, 4);
 	tcase_add_test(f, frames_behind_the_handshake);
