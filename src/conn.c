@@ -13,7 +13,7 @@
 /* What is deciphered at once, so that a slice takes about a tenth of a millisecond whatever is in it. */
 #define SLICE_MAX 2048u
 #define SLICE_MIN 128u
-#define SLICE_NS 100000u
+#define SLICE_NS UINT64_C(100000)
 
 struct gc_write {
 	uv_write_t req;
